@@ -1,0 +1,130 @@
+//! Bodies that are too large, too short, too slow or not what they say.
+
+use std::io::Write;
+
+use super::*;
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn gzipped(body: &[u8]) -> Vec<u8> {
+    let mut answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    answer.extend_from_slice(body);
+    answer
+}
+
+#[tokio::test]
+async fn a_bomb_is_stopped_at_the_bound_and_an_honest_body_is_not() {
+    let bomb = gzip(&vec![0; 64 << 20]);
+    assert!(bomb.len() < 1 << 20);
+    let server = Server::answering(move |_| gzipped(&bomb), Then::Close).await;
+    let error = get(&client(&[&server]), &server.url("/")).await.unwrap_err();
+    assert_eq!(error, HttpError::TooLarge { limit: 1 << 20 });
+
+    let plain = "0123456789".repeat(100_000);
+    let body = gzip(plain.as_bytes());
+    let server = Server::answering(move |_| gzipped(&body), Then::Close).await;
+    assert_eq!(get(&client(&[&server]), &server.url("/")).await.unwrap(), plain);
+}
+
+#[tokio::test]
+async fn a_length_beyond_the_bound_is_refused_before_it_is_read() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2147483648\r\n\r\n";
+    let server = Server::answering(|_| answer.into(), Then::Hang).await;
+    assert_eq!(
+        get(&client(&[&server]), &server.url("/"))
+            .await
+            .unwrap_err()
+            .code(),
+        "BODY_TOO_LARGE"
+    );
+}
+
+#[tokio::test]
+async fn an_endless_body_without_a_length_is_stopped() {
+    let mut answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_vec();
+    answer.resize(2 << 20, b'x');
+    let server = Server::answering(move |_| answer.clone(), Then::Hang).await;
+    assert_eq!(
+        get(&client(&[&server]), &server.url("/"))
+            .await
+            .unwrap_err()
+            .code(),
+        "BODY_TOO_LARGE"
+    );
+}
+
+#[tokio::test]
+async fn half_a_body_is_an_error_and_so_is_half_a_compressed_one() {
+    let half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
+    let server = Server::answering(|_| half.into(), Then::Close).await;
+    assert_eq!(
+        get(&client(&[&server]), &server.url("/")).await.unwrap_err(),
+        HttpError::Truncated
+    );
+
+    let mut answer = gzipped(&gzip("0123456789".repeat(1000).as_bytes()));
+    answer.truncate(answer.len() - 20);
+    let server = Server::answering(move |_| answer.clone(), Then::Close).await;
+    assert_eq!(
+        get(&client(&[&server]), &server.url("/")).await.unwrap_err(),
+        HttpError::Truncated
+    );
+
+    let mut body = gzip("0123456789".repeat(1000).as_bytes());
+    body.truncate(body.len() - 12);
+    let server = Server::answering(move |_| gzipped(&body), Then::Close).await;
+    assert_eq!(
+        get(&client(&[&server]), &server.url("/")).await.unwrap_err(),
+        HttpError::Truncated
+    );
+
+    let server = Server::answering(
+        |_| gzipped(b"this is no gzip at all, not even nearly"),
+        Then::Close,
+    )
+    .await;
+    assert_eq!(
+        get(&client(&[&server]), &server.url("/"))
+            .await
+            .unwrap_err()
+            .code(),
+        "BODY_UNDECODABLE"
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_stops_coming_is_given_up() {
+    let start = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nstart";
+    let server = Server::answering(|_| start.into(), Then::Hang).await;
+    assert_eq!(
+        get(&client(&[&server]), &server.url("/"))
+            .await
+            .unwrap_err()
+            .code(),
+        "STALLED"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up() {
+    let server = Server::answering(|_| Vec::new(), Then::Hang).await;
+    let client = client(&[&server]);
+    let request = client.request(Method::GET, &server.url("/?token=abc")).unwrap();
+    let error = client
+        .execute(request.timeout(Duration::from_millis(100)).build().unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "TIMEOUT");
+    assert!(
+        error.to_string().contains("100ms") && !error.to_string().contains("abc"),
+        "{error}"
+    );
+}

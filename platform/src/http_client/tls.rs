@@ -1,0 +1,44 @@
+//! TLS for calls to others: ring, and the system's roots.
+//!
+//! A container without a `ca-certificates` package has no roots, and a client that takes only the system's
+//! then cannot even be built. There, and only there, Mozilla's list that is compiled in serves: where a
+//! system has an opinion on whom to trust, it is not added to.
+
+use std::sync::{Arc, Once};
+
+use rustls::{ClientConfig, RootCertStore};
+
+/// Makes ring the process's provider of cryptography. Once; a second call, or another's choice before, is
+/// left alone.
+pub fn install_crypto_provider() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if rustls::crypto::ring::default_provider()
+            .install_default()
+            .is_err()
+        {
+            tracing::debug!("a provider of cryptography was installed before");
+        }
+    });
+}
+
+pub(super) fn client_config() -> Result<ClientConfig, rustls::Error> {
+    install_crypto_provider();
+    let mut roots = RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    let (_, ignored) = roots.add_parsable_certificates(system.certs);
+    if ignored > 0 {
+        tracing::debug!(ignored, "some of the system's root certificates cannot be read");
+    }
+    if roots.is_empty() {
+        tracing::warn!("the system has no root certificates: trusting Mozilla's list as of this build");
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}

@@ -1,0 +1,158 @@
+//! Every key there is. What is not in this table does not exist: the file's unknown keys are found with it,
+//! and a section can only ask for what is listed.
+
+/// One thing that can be set.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its place in `syncline.toml`.
+    pub path: &'static str,
+    /// Its environment variable.
+    pub variable: Option<&'static str>,
+    /// What it is for, in a line.
+    pub about: &'static str,
+    /// Whether its value is never shown.
+    pub secret: bool,
+}
+
+impl Key {
+    /// The flag that sets it, where the command line has one.
+    pub fn flag(&self) -> String {
+        let name = self.variable.unwrap_or(self.path);
+        let name = name.strip_prefix("SYNCLINE_").unwrap_or(name);
+        format!("--{}", name.to_lowercase().replace(['_', '.'], "-"))
+    }
+}
+
+const fn key(path: &'static str, variable: &'static str, about: &'static str) -> Key {
+    Key {
+        path,
+        variable: Some(variable),
+        about,
+        secret: false,
+    }
+}
+
+const fn secret(path: &'static str, variable: &'static str, about: &'static str) -> Key {
+    Key {
+        path,
+        variable: Some(variable),
+        about,
+        secret: true,
+    }
+}
+
+const fn in_file(path: &'static str, about: &'static str) -> Key {
+    Key {
+        path,
+        variable: None,
+        about,
+        secret: false,
+    }
+}
+
+/// All keys, by section.
+pub const KEYS: &[Key] = &[
+    key(
+        "server.listen",
+        "SYNCLINE_LISTEN",
+        "address and port to listen on",
+    ),
+    secret(
+        "server.operator_key",
+        "SYNCLINE_OPERATOR_KEY",
+        "the operator's key; required beyond loopback",
+    ),
+    in_file(
+        "server.allowed_origins",
+        "origins of web pages that may call, beside our own",
+    ),
+    secret("database.url", "DATABASE_URL", "sqlite://PATH or postgres://…"),
+    key(
+        "database.max_connections",
+        "SYNCLINE_DATABASE_MAX_CONNECTIONS",
+        "connections at most",
+    ),
+    key(
+        "database.min_connections",
+        "SYNCLINE_DATABASE_MIN_CONNECTIONS",
+        "connections kept open",
+    ),
+    key(
+        "database.acquire_timeout_seconds",
+        "SYNCLINE_DATABASE_ACQUIRE_TIMEOUT_SECONDS",
+        "how long to wait for a connection",
+    ),
+    secret(
+        "coordination.redis_url",
+        "REDIS_URL",
+        "redis://…; absent: coordination in process, `serve` only",
+    ),
+    key(
+        "worker.workers",
+        "SYNCLINE_WORKERS",
+        "runs at the same time in this process",
+    ),
+    key(
+        "worker.lease_seconds",
+        "SYNCLINE_LEASE_SECONDS",
+        "how long a silent worker keeps its run",
+    ),
+    key(
+        "network.allow_networks",
+        "SYNCLINE_ALLOW_NETWORKS",
+        "CIDRs that upstream calls may reach although not public",
+    ),
+    in_file(
+        "network.connect_timeout_seconds",
+        "for a connection to an upstream",
+    ),
+    in_file(
+        "network.request_timeout_seconds",
+        "for a whole answer of an upstream",
+    ),
+    in_file(
+        "network.stall_timeout_seconds",
+        "between two pieces of an upstream's answer",
+    ),
+    in_file(
+        "network.max_body_mebibytes",
+        "of an upstream's answer, after decompression",
+    ),
+    in_file("network.max_redirects", "followed for one call"),
+    in_file("network.max_pages", "of one list, before it counts as endless"),
+    key("storage.data_dir", "SYNCLINE_DATA_DIR", "where files are kept"),
+    secret(
+        "storage.master_key",
+        "SYNCLINE_MASTER_KEY",
+        "seals secrets: 32 bytes as hex or base64",
+    ),
+    key(
+        "storage.master_key_file",
+        "SYNCLINE_MASTER_KEY_FILE",
+        "a file that holds the master key",
+    ),
+    key(
+        "telemetry.log_format",
+        "SYNCLINE_LOG_FORMAT",
+        "json or pretty; default: pretty on a terminal",
+    ),
+    key("telemetry.filter", "RUST_LOG", "what is logged"),
+    in_file("retention.logs_days", "how long runs' logs are kept"),
+    in_file("retention.events_days", "how long events are kept"),
+];
+
+pub(super) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// The key that was probably meant.
+pub(super) fn closest(path: &str) -> Option<&'static str> {
+    let distance = |key: &Key| {
+        let whole = strsim::damerau_levenshtein(path, key.path);
+        // A key without its section, or in another one, is nearly right too.
+        let last = |text: &str| text.rsplit('.').next().unwrap_or_default().to_owned();
+        whole.min(strsim::damerau_levenshtein(&last(path), &last(key.path)) + 1)
+    };
+    let nearest = KEYS.iter().min_by_key(|key| distance(key))?;
+    (distance(nearest) <= 4).then_some(nearest.path)
+}
