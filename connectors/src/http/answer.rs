@@ -1,0 +1,120 @@
+//! One HTTP exchange: a request out, an answer with its whole body back, or a classified failure.
+
+use bytes::Bytes;
+use platform::http_client::HttpError;
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::session::Session;
+use crate::read::{ErrorKind, ReadError};
+
+/// An answer, whatever its status.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Names in lower case; several headers of one name are joined with commas.
+    pub(crate) headers: Map<String, Value>,
+    /// The final address, after redirects.
+    pub(crate) url: Url,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// Whether there is something to read in it.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.status < 400
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .get(&name.to_ascii_lowercase())
+            .and_then(Value::as_str)
+    }
+
+    /// The body as a tree, for error handlers: an empty object where it is not JSON.
+    pub(crate) fn json_or_empty(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| Value::Object(Map::new()))
+    }
+}
+
+/// Sends a request and reads the body, within the session's bounds.
+pub(super) async fn exchange(session: &Session, request: reqwest::Request) -> Result<Answer, ReadError> {
+    let context = &session.context;
+    let url = request.url().clone();
+    let limit = context.limits.page_timeout;
+    let outcome = tokio::select! {
+        biased;
+        () = context.cancel.cancelled() => return Err(ReadError::cancelled()),
+        outcome = talk(session, request) => outcome,
+        () = context.clock.sleep(limit) => {
+            session.count(0);
+            let message = format!("No whole answer came within {} seconds.", limit.as_secs());
+            return Err(ReadError::new(ErrorKind::Timeout, "TIMEOUT", message).retryable().at(&url));
+        }
+    };
+    outcome.map_err(|error| {
+        session.count(0);
+        let mut error = classify(session, &error);
+        error.url = Some(session.scrub(&platform::http_client::redacted(&url)));
+        error
+    })
+}
+
+async fn talk(session: &Session, request: reqwest::Request) -> Result<Answer, HttpError> {
+    let http = &session.context.http;
+    let response = http.execute(request).await?;
+    let status = response.status().as_u16();
+    let url = response.url().clone();
+    let mut headers = Map::new();
+    for (name, value) in response.headers() {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        match headers.get_mut(name.as_str()) {
+            Some(Value::String(present)) => {
+                present.push_str(", ");
+                present.push_str(&value);
+            }
+            _ => {
+                headers.insert(name.as_str().to_owned(), Value::String(value));
+            }
+        }
+    }
+    let body = http
+        .read_body(response, session.context.limits.max_body_bytes)
+        .await?;
+    session.count(body.len());
+    Ok(Answer {
+        status,
+        headers,
+        url,
+        body,
+    })
+}
+
+fn classify(session: &Session, error: &HttpError) -> ReadError {
+    let (kind, retryable) = match error {
+        HttpError::Blocked(_) => (ErrorKind::Config, false),
+        HttpError::Timeout { .. } | HttpError::Stalled { .. } => (ErrorKind::Timeout, true),
+        HttpError::TooLarge { .. } => (ErrorKind::Malformed, false),
+        HttpError::Undecodable { .. } => (ErrorKind::Malformed, true),
+        HttpError::Redirects { .. } => (ErrorKind::Upstream, false),
+        HttpError::Dns { .. }
+        | HttpError::Refused { .. }
+        | HttpError::Connect { .. }
+        | HttpError::Tls { .. }
+        | HttpError::Truncated
+        | HttpError::Other { .. } => (ErrorKind::Network, true),
+    };
+    let mut classified = ReadError::new(kind, error.code(), session.scrub(&sentence(&error.to_string())));
+    classified.retryable = retryable;
+    classified
+}
+
+/// The client's errors are clauses; ours are sentences.
+fn sentence(clause: &str) -> String {
+    let mut characters = clause.chars();
+    let first = characters
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
+}

@@ -1,0 +1,25 @@
+//! The requester: from the manifest's words to requests, and from answers to a verdict.
+//!
+//! Nothing in here knows pages, records or state. It is given templates and values, builds one request the way
+//! the reference would (addresses, parameters, headers, bodies, credentials), sends it through the guarded
+//! client, asks the manifest what the answer means, and either hands the answer up, repeats the request, or
+//! fails with an error that says whether repeating would help.
+//!
+//! Who repeats is the caller's choice. A read by hand repeats as the reference does; a server run does not
+//! repeat here at all, because a wait inside a read would hold a worker slot and hide from the operator what
+//! the run is waiting for.
+
+mod address;
+pub(crate) mod answer;
+pub(crate) mod authenticator;
+mod backoff;
+pub(crate) mod excerpt;
+mod link;
+mod merge;
+pub(crate) mod requester;
+mod retry_after;
+pub(crate) mod session;
+mod token;
+pub(crate) mod verdict;
+
+pub(crate) use merge::combine;

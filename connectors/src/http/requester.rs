@@ -1,0 +1,338 @@
+//! The requester: from a plan, a slice and a page token to an answer that is worth reading.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::answer::{Answer, exchange};
+use super::merge::{self, Part};
+use super::session::{Names, Session, display};
+use super::{address, authenticator, backoff, retry_after, verdict};
+use crate::manifest::components::{HttpMethod, HttpRequester, RequestBody, ResponseAction};
+use crate::read::{ErrorKind, NoteLevel, ReadError, RetryMode};
+use crate::template::ValidTypes;
+
+/// What the paginator, the cursor and the partition add to a request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Injected {
+    pub(crate) parameters: Map<String, Value>,
+    pub(crate) headers: Map<String, Value>,
+    pub(crate) data: Map<String, Value>,
+    pub(crate) json: Map<String, Value>,
+}
+
+/// The longest that a read as the reference goes on repeating one request.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Sends the request, and repeats it as the manifest and the mode say.
+///
+/// `path` is a page token that is an address or a path.
+pub(crate) async fn send(
+    session: &Session,
+    requester: &HttpRequester,
+    names: &Names<'_>,
+    path: Option<&str>,
+    injected: &Injected,
+) -> Result<Answer, ReadError> {
+    let mut tries = Tries::default();
+    let started = session.context.clock.monotonic();
+    loop {
+        let request = build(session, requester, names, path, injected).await?;
+        let failure = match exchange(session, request).await {
+            Ok(answer) => {
+                let verdict = verdict::interpret(session, &requester.error_handler, &answer)?;
+                match verdict.action {
+                    ResponseAction::Success => return Ok(answer),
+                    ResponseAction::Ignore => {
+                        let message = format!(
+                            "An answer with status {} was ignored, as the manifest says.",
+                            answer.status
+                        );
+                        session.note(NoteLevel::Info, message);
+                        return Ok(answer);
+                    }
+                    _ => {}
+                }
+                let mut error = verdict::error(session, &verdict, &answer);
+                if !verdict::is_retried(verdict.action) {
+                    return Err(error);
+                }
+                if verdict.action == ResponseAction::RefreshTokenThenRetry {
+                    if tries.refreshed {
+                        error.kind = ErrorKind::Auth;
+                        error.retryable = false;
+                        return Err(error);
+                    }
+                    tries.refreshed = true;
+                    authenticator::forget(session, &requester.authenticator).await;
+                    if session.context.retry == RetryMode::LeaveToCaller {
+                        continue;
+                    }
+                }
+                Failure {
+                    error,
+                    action: verdict.action,
+                    answer: Some(answer),
+                }
+            }
+            Err(error) if error.retryable => Failure {
+                error,
+                action: ResponseAction::Retry,
+                answer: None,
+            },
+            Err(error) => return Err(error),
+        };
+        let wait = tries.next(session, requester, failure, started)?;
+        tokio::select! {
+            biased;
+            () = session.context.cancel.cancelled() => return Err(ReadError::cancelled()),
+            () = session.context.clock.sleep(wait) => {}
+        }
+    }
+}
+
+struct Failure {
+    error: ReadError,
+    action: ResponseAction,
+    answer: Option<Answer>,
+}
+
+/// The reference nests three retry loops: the outermost for plain failures, then for rate limits without a
+/// time, innermost for waits that a strategy computes. An outer repetition starts the inner ones anew.
+#[derive(Debug, Default)]
+struct Tries {
+    total: u32,
+    plain: u32,
+    limited: u32,
+    timed: u32,
+    refreshed: bool,
+}
+
+impl Tries {
+    /// How long to wait before the next attempt, or the error that ends them.
+    fn next(
+        &mut self,
+        session: &Session,
+        requester: &HttpRequester,
+        failure: Failure,
+        started: Duration,
+    ) -> Result<Duration, ReadError> {
+        let Failure {
+            mut error,
+            action,
+            answer,
+        } = failure;
+        self.total += 1;
+        let told = backoff::wait(session, &requester.error_handler, answer.as_ref(), self.total).map_err(
+            |refused| ReadError {
+                http_status: error.http_status,
+                url: error.url.clone(),
+                ..refused
+            },
+        )?;
+        if session.context.retry == RetryMode::LeaveToCaller {
+            let now = session.context.clock.now();
+            let header = answer
+                .as_ref()
+                .and_then(|answer| retry_after::parse(answer.header("retry-after")?, now));
+            error.retry_after = told.or(header);
+            return Err(error);
+        }
+        let most = verdict::max_retries(session, &requester.error_handler)?;
+        let spent = session.context.clock.monotonic().saturating_sub(started);
+        let (count, wait, patient) = if let Some(told) = told {
+            self.timed += 1;
+            (self.timed, told + Duration::from_secs(1), spent < PATIENCE)
+        } else if action == ResponseAction::RateLimited {
+            self.limited += 1;
+            self.timed = 0;
+            (self.limited, doubling(self.limited), true)
+        } else {
+            self.plain += 1;
+            self.limited = 0;
+            self.timed = 0;
+            (self.plain, doubling(self.plain), spent < PATIENCE)
+        };
+        if count > most || !patient {
+            error.retry_after = told;
+            return Err(error);
+        }
+        Ok(wait.min(session.context.limits.max_backoff))
+    }
+}
+
+/// 1, 2, 4 … seconds.
+fn doubling(count: u32) -> Duration {
+    Duration::from_secs(1 << count.saturating_sub(1).min(10))
+}
+
+async fn build(
+    session: &Session,
+    requester: &HttpRequester,
+    names: &Names<'_>,
+    path: Option<&str>,
+    injected: &Injected,
+) -> Result<reqwest::Request, ReadError> {
+    let credentials = authenticator::credentials(session, &requester.authenticator).await?;
+    let parameters = merge::combine(
+        [
+            mapping(session.pairs(&requester.request_parameters, names, ValidTypes::REQUEST)?),
+            credentials.parameters,
+            injected.parameters.clone(),
+        ],
+        false,
+    )?;
+    if let Some(name) = parameters
+        .iter()
+        .find_map(|(name, value)| value.is_object().then_some(name))
+    {
+        return Err(ReadError::config(format!(
+            "The query parameter \"{name}\" is an object; it must be a scalar."
+        )));
+    }
+    let headers = merge::combine(
+        [
+            mapping(session.pairs(&requester.request_headers, names, ValidTypes::ANY)?),
+            credentials.headers,
+            injected.headers.clone(),
+        ],
+        false,
+    )?;
+    let target = target(session, requester, names, path)?;
+    let target = address::with_query(target, &flat(&parameters));
+    let method = match requester.method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+    };
+    let (own_data, own_json) = match &requester.body {
+        RequestBody::None => (Part::Mapping(Map::new()), Map::new()),
+        RequestBody::Data(map) => (session.pairs(map, names, ValidTypes::REQUEST)?, Map::new()),
+        RequestBody::Json(template) => match session.json(template, names)? {
+            Value::Object(fields) => (Part::Mapping(Map::new()), fields),
+            Value::Null => (Part::Mapping(Map::new()), Map::new()),
+            Value::String(text) if text.is_empty() => (Part::Mapping(Map::new()), Map::new()),
+            _ => return Err(ReadError::config("The request's JSON body must be an object.")),
+        },
+    };
+    let data = merge::combine_parts(vec![
+        own_data,
+        Part::Mapping(credentials.data),
+        Part::Mapping(injected.data.clone()),
+    ])?;
+    let json = merge::combine([own_json, credentials.json, injected.json.clone()], true)?;
+
+    let http = &session.context.http;
+    let builder = http.request(method, &target).map_err(|blocked| {
+        ReadError::new(
+            ErrorKind::Config,
+            "BLOCKED_ADDRESS",
+            session.scrub(&format!("{blocked}.")),
+        )
+        .at(&target)
+    })?;
+    let mut header_map = header_map(&headers)?;
+    if session.context.retry == RetryMode::AsReference {
+        header_map
+            .entry(ACCEPT_ENCODING)
+            .or_insert(HeaderValue::from_static("gzip, deflate"));
+    }
+    let body = match (json.is_empty(), data.is_empty()) {
+        (false, false) => {
+            return Err(ReadError::config(
+                "A request carries either a JSON body or a form, not both.",
+            ));
+        }
+        (false, true) => {
+            header_map
+                .entry(CONTENT_TYPE)
+                .or_insert(HeaderValue::from_static("application/json"));
+            Some(Value::Object(json).to_string())
+        }
+        (true, false) => Some(match data {
+            Part::Text(text) => text,
+            Part::Mapping(fields) => {
+                header_map
+                    .entry(CONTENT_TYPE)
+                    .or_insert(HeaderValue::from_static("application/x-www-form-urlencoded"));
+                address::form(&flat(&fields))
+            }
+        }),
+        (true, true) => None,
+    };
+    let mut builder = builder.headers(header_map);
+    if let Some(body) = body {
+        builder = builder.body(body);
+    }
+    if let Some(seconds) = requester
+        .read_timeout_seconds
+        .and_then(retry_after::seconds_to_duration)
+    {
+        builder = builder.timeout(seconds);
+    }
+    builder
+        .build()
+        .map_err(|_| ReadError::config("The request cannot be built from the manifest.").at(&target))
+}
+
+fn target(
+    session: &Session,
+    requester: &HttpRequester,
+    names: &Names<'_>,
+    token: Option<&str>,
+) -> Result<Url, ReadError> {
+    let base = session.text(requester.address.text(), names)?;
+    let own;
+    let path = match token {
+        Some(token) => token,
+        None => {
+            own = match &requester.path {
+                Some(path) => session.text(path, names)?,
+                None => String::new(),
+            };
+            own.trim_start_matches('/')
+        }
+    };
+    address::join(&base, path)
+}
+
+fn mapping(part: Part) -> Map<String, Value> {
+    match part {
+        Part::Mapping(fields) => fields,
+        // The reference sends no parameters where the whole does not give a mapping.
+        Part::Text(_) => Map::new(),
+    }
+}
+
+/// Lists become repeated fields, nulls nothing.
+pub(super) fn flat(fields: &Map<String, Value>) -> Vec<(String, Vec<String>)> {
+    fields
+        .iter()
+        .map(|(name, value)| {
+            let values = match value {
+                Value::Null => Vec::new(),
+                Value::Array(items) => items.iter().filter(|item| !item.is_null()).map(display).collect(),
+                other => vec![display(other)],
+            };
+            (name.clone(), values)
+        })
+        .collect()
+}
+
+fn header_map(headers: &Map<String, Value>) -> Result<HeaderMap, ReadError> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let parsed = HeaderName::try_from(name.as_str())
+            .map_err(|_| ReadError::config(format!("{name:?} is not a header's name.")))?;
+        let mut value = HeaderValue::try_from(display(value).trim()).map_err(|_| {
+            ReadError::config(format!(
+                "The value of the header {name:?} has characters that headers cannot carry."
+            ))
+        })?;
+        value.set_sensitive(true);
+        map.insert(parsed, value);
+    }
+    Ok(map)
+}

@@ -1,0 +1,309 @@
+//! What all requests of one read share: the context, the configuration with its secrets, the tokens that were
+//! fetched, and the meter.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use serde_json::{Map, Value};
+
+use super::merge::Part;
+use super::token::Token;
+use crate::manifest::components::{Condition, Integer, JsonTemplate, Number, Text, TextMap};
+use crate::read::{Note, NoteLevel, PageStats, ReadContext, ReadError};
+use crate::template::{Scope, TemplateError, ValidTypes, Variable};
+
+/// Names that a place in the manifest offers besides `config` and `parameters`.
+pub(crate) type Names<'a> = [(&'static str, Variable<'a>)];
+
+/// See the module.
+pub(crate) struct Session {
+    pub(crate) context: ReadContext,
+    pub(crate) config: Value,
+    secrets: RwLock<Vec<String>>,
+    requests: AtomicU64,
+    bytes: AtomicU64,
+    notes: Mutex<Vec<Note>>,
+    /// By what was asked for; the lock is held while asking, so that a token is asked for once.
+    pub(super) tokens: tokio::sync::Mutex<HashMap<String, Arc<Token>>>,
+}
+
+impl Session {
+    /// A session for one read; `secrets` are the configuration's values at the spec's secret paths.
+    pub(crate) fn new(context: ReadContext, config: Value, secrets: Vec<String>) -> Self {
+        let this = Self {
+            context,
+            config,
+            secrets: RwLock::new(Vec::new()),
+            requests: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            notes: Mutex::new(Vec::new()),
+            tokens: tokio::sync::Mutex::new(HashMap::new()),
+        };
+        for secret in &secrets {
+            this.hide(secret);
+            // An upstream may repeat it as it stood in the address.
+            this.hide(&url::form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>());
+        }
+        this
+    }
+
+    /// Keeps a value out of everything that is shown from now on: a configured secret, or a token made of one.
+    pub(super) fn hide(&self, secret: &str) {
+        // A one- or two-letter secret protects nothing and would turn every message into stars.
+        if secret.chars().count() <= 2 {
+            return;
+        }
+        let known = |secrets: &[String]| secrets.iter().any(|known| known == secret);
+        if known(&self.secrets.read().unwrap_or_else(PoisonError::into_inner)) {
+            return;
+        }
+        let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        if !known(&secrets) {
+            secrets.push(secret.to_owned());
+            // The longest first: one secret may be a part of another.
+            secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        }
+    }
+
+    /// Counts a request and the bytes of its answer.
+    pub(super) fn count(&self, bytes: usize) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.bytes
+            .fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// What was spent since it was last asked.
+    pub(crate) fn take_stats(&self) -> PageStats {
+        PageStats {
+            requests: self.requests.swap(0, Ordering::Relaxed),
+            bytes: self.bytes.swap(0, Ordering::Relaxed),
+        }
+    }
+
+    /// Something a person should know; said once.
+    pub(crate) fn note(&self, level: NoteLevel, message: impl Into<String>) {
+        let note = Note {
+            level,
+            message: self.scrub(&message.into()),
+        };
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+
+    /// The notes since it was last asked.
+    pub(crate) fn take_notes(&self) -> Vec<Note> {
+        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes the configuration's secrets out of somebody else's text.
+    pub(crate) fn scrub(&self, text: &str) -> String {
+        let mut scrubbed = text.to_owned();
+        for secret in self.secrets.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            if scrubbed.contains(secret.as_str()) {
+                scrubbed = scrubbed.replace(secret.as_str(), "******");
+            }
+        }
+        scrubbed
+    }
+
+    fn scope<'a>(&'a self, text: &'a Text, names: &Names<'a>) -> Scope<'a> {
+        let context = &self.context;
+        let mut scope = Scope::new(&*context.clock, &*context.random, &self.config, &text.parameters)
+            .fuel(context.limits.template_fuel);
+        for (name, variable) in names {
+            scope.bind(name, *variable);
+        }
+        scope
+    }
+
+    fn failed(&self, text: &Text, error: &TemplateError) -> ReadError {
+        let message = format!("The template {:?} failed: {error}.", text.source());
+        ReadError::template(self.scrub(&message))
+    }
+
+    /// A plain interpolated text: rendered, then read as a literal.
+    pub(crate) fn value(&self, text: &Text, names: &Names<'_>) -> Result<Value, ReadError> {
+        self.typed(text, names, ValidTypes::ANY)
+    }
+
+    /// As [`Self::value`]; a literal of another type stays text.
+    pub(crate) fn typed(
+        &self,
+        text: &Text,
+        names: &Names<'_>,
+        valid: ValidTypes,
+    ) -> Result<Value, ReadError> {
+        text.template
+            .evaluate_typed(&self.scope(text, names), valid)
+            .map_err(|error| self.failed(text, &error))
+    }
+
+    /// A text where a text is needed: addresses, header values, dates, names.
+    pub(crate) fn text(&self, text: &Text, names: &Names<'_>) -> Result<String, ReadError> {
+        text.template
+            .evaluate_str(&self.scope(text, names))
+            .map_err(|error| self.failed(text, &error))
+    }
+
+    fn entry(&self, text: &Text, names: &Names<'_>, valid: ValidTypes) -> Result<Value, ReadError> {
+        text.template
+            .evaluate_entry(&self.scope(text, names), valid)
+            .map_err(|error| self.failed(text, &error))
+    }
+
+    /// A condition.
+    pub(crate) fn condition(&self, condition: &Condition, names: &Names<'_>) -> Result<bool, ReadError> {
+        match condition {
+            Condition::Fixed(flag) => Ok(*flag),
+            Condition::Computed(text) => text
+                .template
+                .evaluate_bool(&self.scope(text, names))
+                .map_err(|error| self.failed(text, &error)),
+        }
+    }
+
+    /// An integer that the manifest writes out or computes.
+    pub(crate) fn integer(&self, integer: &Integer, names: &Names<'_>) -> Result<i64, ReadError> {
+        match integer {
+            Integer::Fixed(number) => Ok(*number),
+            Integer::Computed(text) => {
+                let value = self.value(text, names)?;
+                value.as_i64().ok_or_else(|| {
+                    ReadError::config(format!("The template {:?} must give an integer.", text.source()))
+                })
+            }
+        }
+    }
+
+    /// A number that the manifest writes out or computes.
+    pub(crate) fn number(&self, number: &Number, names: &Names<'_>) -> Result<f64, ReadError> {
+        match number {
+            Number::Fixed(number) => Ok(*number),
+            Number::Computed(text) => {
+                let value = self.value(text, names)?;
+                let number = match &value {
+                    Value::String(text) => text.trim().parse().ok(),
+                    other => other.as_f64(),
+                };
+                number.ok_or_else(|| {
+                    ReadError::config(format!("The template {:?} must give a number.", text.source()))
+                })
+            }
+        }
+    }
+
+    /// Pairs for a query, headers or a form; null values are left out.
+    pub(crate) fn pairs(
+        &self,
+        map: &TextMap,
+        names: &Names<'_>,
+        valid: ValidTypes,
+    ) -> Result<Part, ReadError> {
+        match map {
+            TextMap::Whole(text) => Ok(match self.entry(text, names, ValidTypes::ANY)? {
+                Value::Object(mut fields) => {
+                    fields.retain(|_, value| !value.is_null());
+                    Part::Mapping(fields)
+                }
+                Value::Null => Part::Mapping(Map::new()),
+                other => Part::Text(display(&other)),
+            }),
+            TextMap::Entries(entries) => {
+                let mut fields = Map::new();
+                for (name, text) in entries {
+                    let value = self.entry(text, names, valid)?;
+                    if !value.is_null() {
+                        fields.insert(self.text(name, names)?, value);
+                    }
+                }
+                Ok(Part::Mapping(fields))
+            }
+        }
+    }
+
+    /// A JSON document of templates; pairs whose value is null are left out.
+    pub(crate) fn json(&self, template: &JsonTemplate, names: &Names<'_>) -> Result<Value, ReadError> {
+        Ok(match template {
+            JsonTemplate::Text(text) => self.entry(text, names, ValidTypes::ANY)?,
+            JsonTemplate::Object(entries) => {
+                let mut fields = Map::new();
+                for (name, value) in entries {
+                    let value = self.json(value, names)?;
+                    if !value.is_null() {
+                        fields.insert(json_key(&self.entry(name, names, ValidTypes::ANY)?), value);
+                    }
+                }
+                Value::Object(fields)
+            }
+            JsonTemplate::Array(items) => Value::Array(
+                items
+                    .iter()
+                    .map(|item| self.json(item, names))
+                    .collect::<Result<_, _>>()?,
+            ),
+            JsonTemplate::Literal(value) => value.clone(),
+        })
+    }
+}
+
+/// A key as Python's JSON encoder writes it: a key that evaluates to nothing is `null`.
+fn json_key(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A value as Python's `str` shows it, which is how the reference puts it into addresses and headers.
+pub(crate) fn display(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "None".to_owned(),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(float) => crate::template::float_repr(float),
+            None => number.to_string(),
+        },
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(quoted).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(name, value)| format!("{}: {}", quoted(&Value::String(name.clone())), quoted(value)))
+                .collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+    }
+}
+
+/// A value inside of another one: texts are quoted.
+fn quoted(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.contains('\'') && !text.contains('"') => format!("\"{text}\""),
+        Value::String(text) => format!(
+            "'{}'",
+            text.replace('\\', "\\\\")
+                .replace('\'', "\\'")
+                .replace('\n', "\\n")
+        ),
+        other => display(other),
+    }
+}
+
+/// Whether Python takes the value for true.
+pub(crate) fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+    }
+}

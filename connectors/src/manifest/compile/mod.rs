@@ -1,0 +1,16 @@
+//! From components to the plan: one file for each part of the plan, one function for each component.
+//!
+//! A function answers `None` when its component is faulty, after every field of it was looked at; the faults are
+//! in the [`Load`](super::load::Load). So the order in every function is the same: open, read all, then build.
+
+mod auth;
+mod errors;
+mod paging;
+mod records;
+mod requests;
+mod slicing;
+mod source;
+mod streams;
+mod values;
+
+pub(super) use source::source;

@@ -1,0 +1,236 @@
+//! Partition routers and cursors.
+
+use super::super::component::Component;
+use super::super::components::{
+    Clamping, DatetimeBasedCursor, IncrementalSync, ListValues, MinMaxDatetime, ParentStream,
+    PartitionRouter, Weekday,
+};
+use super::super::document::Kind;
+use super::super::slot::Slot;
+use super::requests::option;
+use super::streams::stream;
+
+const ROUTERS: &[&str] = &["SubstreamPartitionRouter", "ListPartitionRouter"];
+
+/// One router, or a list of them.
+pub(super) fn partition_routers(slot: &Slot<'_>) -> Option<Vec<PartitionRouter>> {
+    if matches!(slot.node.kind, Kind::List(_)) {
+        return slot.each(partition_router);
+    }
+    partition_router(slot).map(|router| vec![router])
+}
+
+fn partition_router(slot: &Slot<'_>) -> Option<PartitionRouter> {
+    let component = slot.component(ROUTERS)?;
+    component.check_fields();
+    if &*component.kind == "SubstreamPartitionRouter" {
+        let parents = component.required("parent_stream_configs")?.each(parent)?;
+        if parents.is_empty() {
+            component.fault("SubstreamPartitionRouter needs at least one parent in parent_stream_configs");
+            return None;
+        }
+        return Some(PartitionRouter::Substream { parents });
+    }
+    let values = component
+        .required("values")
+        .and_then(|slot| match slot.node.kind {
+            Kind::Text(_) => slot.text().map(ListValues::Computed),
+            _ => slot.literals().map(ListValues::Fixed),
+        });
+    let cursor_field = component.required("cursor_field").and_then(|slot| slot.text());
+    let request_option = component.optional("request_option", option);
+    Some(PartitionRouter::List {
+        values: values?,
+        cursor_field: cursor_field?,
+        request_option: request_option?,
+    })
+}
+
+fn parent(slot: &Slot<'_>) -> Option<ParentStream> {
+    let component = slot.component(&["ParentStreamConfig"])?;
+    component.check_fields();
+    let stream = component.required("stream").and_then(|slot| stream(&slot));
+    let parent_key = component.required("parent_key").and_then(|slot| slot.text());
+    let partition_field = component.required("partition_field").and_then(|slot| slot.text());
+    let request_option = component.optional("request_option", option);
+    let incremental_dependency = component.or("incremental_dependency", false, Slot::boolean);
+    let extra_fields = component.or("extra_fields", Vec::new(), |slot| slot.each(Slot::texts));
+    Some(ParentStream {
+        stream: stream?,
+        parent_key: parent_key?,
+        partition_field: partition_field?,
+        request_option: request_option?,
+        incremental_dependency: incremental_dependency?,
+        extra_fields: extra_fields?,
+    })
+}
+
+pub(super) fn incremental_sync(slot: &Slot<'_>) -> Option<IncrementalSync> {
+    let component = slot.component(&["DatetimeBasedCursor"])?;
+    component.check_fields();
+    let cursor_field = component.required("cursor_field").and_then(|slot| slot.text());
+    let datetime_format = component
+        .required("datetime_format")
+        .and_then(|slot| slot.literal());
+    let cursor_datetime_formats = component.or("cursor_datetime_formats", Vec::new(), Slot::literals);
+    let start_datetime = component
+        .required("start_datetime")
+        .and_then(|slot| datetime(&slot));
+    let end_datetime = component.optional("end_datetime", |slot| {
+        if slot.node.as_text() == Some("") {
+            Some(None)
+        } else {
+            datetime(slot).map(Some)
+        }
+    });
+    let start_time_option = component.optional("start_time_option", option);
+    let end_time_option = component.optional("end_time_option", option);
+    let step = component.optional_text("step");
+    let cursor_granularity = component.optional("cursor_granularity", duration);
+    let lookback_window = component.optional_text("lookback_window");
+    let partition_field_start = component.text_or("partition_field_start", "start_time");
+    let partition_field_end = component.text_or("partition_field_end", "end_time");
+    let is_data_feed = component.or("is_data_feed", false, Slot::boolean);
+    let is_client_side_incremental = component.or("is_client_side_incremental", false, Slot::boolean);
+    let is_compare_strictly = component.or("is_compare_strictly", false, Slot::boolean);
+    let global_substream_cursor = component.or("global_substream_cursor", false, Slot::boolean);
+    let clamping = component.optional("clamping", clamping);
+    for name in ["step", "lookback_window"] {
+        check_constant_duration(&component, name)?;
+    }
+    let (step, cursor_granularity) = (step?, cursor_granularity?.flatten());
+    if step.is_some() != cursor_granularity.is_some() {
+        let (there, missing) = if step.is_some() {
+            ("step", "cursor_granularity")
+        } else {
+            ("cursor_granularity", "step")
+        };
+        component.fault(format!(
+            "{there} needs {missing} beside it: slices are cut by both together"
+        ));
+        return None;
+    }
+    Some(IncrementalSync::Datetime(Box::new(DatetimeBasedCursor {
+        cursor_field: cursor_field?,
+        datetime_format: datetime_format?,
+        cursor_datetime_formats: cursor_datetime_formats?,
+        start_datetime: start_datetime?,
+        end_datetime: end_datetime?.flatten(),
+        start_time_option: start_time_option?,
+        end_time_option: end_time_option?,
+        step,
+        cursor_granularity,
+        lookback_window: lookback_window?,
+        partition_field_start: partition_field_start?,
+        partition_field_end: partition_field_end?,
+        is_data_feed: is_data_feed?,
+        is_client_side_incremental: is_client_side_incremental?,
+        is_compare_strictly: is_compare_strictly?,
+        global_substream_cursor: global_substream_cursor?,
+        clamping: clamping?,
+    })))
+}
+
+/// An ISO 8601 duration; empty is none.
+fn duration(slot: &Slot<'_>) -> Option<Option<String>> {
+    let text = slot.literal()?;
+    if text.is_empty() {
+        return Some(None);
+    }
+    if is_duration(&text) {
+        return Some(Some(text));
+    }
+    slot.fault(format!(
+        "{} is {text:?}; it has to be an ISO 8601 duration such as P1D or PT1S",
+        slot.name()
+    ));
+    None
+}
+
+fn check_constant_duration(component: &Component<'_>, name: &str) -> Option<()> {
+    let Some(slot) = component.field(name) else {
+        return Some(());
+    };
+    let text = slot.literal()?;
+    if text.is_empty() || text.contains('{') || is_duration(&text) {
+        return Some(());
+    }
+    slot.fault(format!(
+        "{name} is {text:?}; it has to be an ISO 8601 duration such as P1D or PT1S"
+    ));
+    None
+}
+
+fn is_duration(text: &str) -> bool {
+    crate::datetime::duration::parse(text).is_ok()
+}
+
+/// A text, or a `MinMaxDatetime`.
+fn datetime(slot: &Slot<'_>) -> Option<MinMaxDatetime> {
+    if matches!(slot.node.kind, Kind::Text(_)) {
+        let datetime = slot.text()?;
+        return Some(MinMaxDatetime {
+            datetime,
+            datetime_format: None,
+            min_datetime: None,
+            max_datetime: None,
+        });
+    }
+    let component = slot.component(&["MinMaxDatetime"])?;
+    component.check_fields();
+    let datetime = component.required("datetime").and_then(|slot| slot.text());
+    let datetime_format = component.optional("datetime_format", Slot::literal);
+    let min_datetime = component.optional_text("min_datetime");
+    let max_datetime = component.optional_text("max_datetime");
+    Some(MinMaxDatetime {
+        datetime: datetime?,
+        datetime_format: datetime_format?.filter(|format| !format.is_empty()),
+        min_datetime: min_datetime?,
+        max_datetime: max_datetime?,
+    })
+}
+
+/// A mapping without a type of its own.
+fn clamping(slot: &Slot<'_>) -> Option<Clamping> {
+    let mut target = None;
+    let mut weekday = None;
+    for (key, _, value) in slot.entries()? {
+        match &*key {
+            "target" => target = Some(value.text()?),
+            "target_details" => {
+                let details = value.entries()?;
+                if let Some((_, _, day)) = details.iter().find(|(key, _, _)| &**key == "weekday") {
+                    weekday = Some(day.word(&[
+                        ("MONDAY", Weekday::Mon),
+                        ("TUESDAY", Weekday::Tue),
+                        ("WEDNESDAY", Weekday::Wed),
+                        ("THURSDAY", Weekday::Thu),
+                        ("FRIDAY", Weekday::Fri),
+                        ("SATURDAY", Weekday::Sat),
+                        ("SUNDAY", Weekday::Sun),
+                    ])?);
+                }
+            }
+            other => value.strange_field(other, &["target", "target_details"]),
+        }
+    }
+    let Some(target) = target else {
+        slot.fault("clamping needs the field target: DAY, WEEK or MONTH");
+        return None;
+    };
+    match target.constant() {
+        None | Some("DAY" | "MONTH") => {}
+        Some("WEEK") if weekday.is_some() => {}
+        Some("WEEK") => {
+            slot.fault("clamping to a WEEK needs target_details with a weekday: MONDAY to SUNDAY");
+            return None;
+        }
+        Some(other) => {
+            slot.fault(format!(
+                "clamping target is {other:?}; it has to be DAY, WEEK or MONTH"
+            ));
+            return None;
+        }
+    }
+    Some(Clamping { target, weekday })
+}

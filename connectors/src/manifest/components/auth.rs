@@ -1,0 +1,149 @@
+//! How a request proves who asks.
+
+use indexmap::IndexMap;
+
+use super::{Decoder, HttpRequester, RequestOption, Text, TextMap};
+
+/// Any of the format's authenticators.
+#[derive(Debug, Clone, Default)]
+pub enum Authenticator {
+    /// `NoAuth`, or none given.
+    #[default]
+    None,
+    /// `ApiKeyAuthenticator`
+    ApiKey(ApiKeyAuthenticator),
+    /// `BearerAuthenticator`: `Authorization: Bearer <token>`
+    Bearer {
+        /// The token.
+        api_token: Text,
+    },
+    /// `BasicHttpAuthenticator`
+    Basic {
+        /// The user.
+        username: Text,
+        /// The password; an empty text where the manifest has none.
+        password: Text,
+    },
+    /// `OAuthAuthenticator`
+    OAuth(Box<OAuthAuthenticator>),
+    /// `SessionTokenAuthenticator`
+    SessionToken(Box<SessionTokenAuthenticator>),
+    /// `SelectiveAuthenticator`
+    Selective(Box<SelectiveAuthenticator>),
+}
+
+/// `ApiKeyAuthenticator`.
+#[derive(Debug, Clone)]
+pub struct ApiKeyAuthenticator {
+    /// The key.
+    pub api_token: Text,
+    /// Where it goes (`header: X` reads as an option that injects into header X).
+    pub inject_into: RequestOption,
+}
+
+/// `OAuthAuthenticator`.
+#[derive(Debug, Clone)]
+pub struct OAuthAuthenticator {
+    /// Where a token is asked for; without one, `access_token_value` is used as it is.
+    pub token_refresh_endpoint: Option<Text>,
+    /// The field name of the client's id in the token request.
+    pub client_id_name: Text,
+    /// The client's id.
+    pub client_id: Option<Text>,
+    /// The field name of the client's secret.
+    pub client_secret_name: Text,
+    /// The client's secret.
+    pub client_secret: Option<Text>,
+    /// The field name of the refresh token.
+    pub refresh_token_name: Text,
+    /// The refresh token.
+    pub refresh_token: Option<Text>,
+    /// The field name of the access token in the answer.
+    pub access_token_name: Text,
+    /// A token that is there already.
+    pub access_token_value: Option<Text>,
+    /// The field name of the token's life in the answer.
+    pub expires_in_name: Text,
+    /// The field name of the grant's type.
+    pub grant_type_name: Text,
+    /// The grant's type.
+    pub grant_type: Text,
+    /// Further fields of the token request.
+    pub refresh_request_body: TextMap,
+    /// Further headers of the token request.
+    pub refresh_request_headers: TextMap,
+    /// Whether the token request's fields go into the query instead of the body.
+    pub send_refresh_request_as_query_params: bool,
+    /// Scopes, sent as they are.
+    pub scopes: Vec<String>,
+    /// When the token that is there already ends.
+    pub token_expiry_date: Option<Text>,
+    /// How an end is written; with a format, the answer's `expires_in` is a time and not a number of seconds.
+    pub token_expiry_date_format: Option<String>,
+    /// Token answers with this status and one of the error values mean that the refresh token is spent.
+    pub refresh_token_error: Option<RefreshTokenError>,
+    /// What to remember when an answer brings a new refresh token.
+    pub refresh_token_updater: Option<RefreshTokenUpdater>,
+}
+
+/// How a token endpoint says that the refresh token is spent.
+#[derive(Debug, Clone, Default)]
+pub struct RefreshTokenError {
+    /// Statuses.
+    pub status_codes: Vec<u16>,
+    /// The field that holds the error.
+    pub key: String,
+    /// The values that say so.
+    pub values: Vec<String>,
+}
+
+/// `refresh_token_updater`: refresh tokens that are good for one use.
+#[derive(Debug, Clone)]
+pub struct RefreshTokenUpdater {
+    /// The field name of the new refresh token in the answer.
+    pub refresh_token_name: String,
+    /// Where the configuration holds the access token.
+    pub access_token_config_path: Vec<String>,
+    /// Where the configuration holds the refresh token.
+    pub refresh_token_config_path: Vec<String>,
+    /// Where the configuration holds the end of the access token.
+    pub token_expiry_date_config_path: Vec<String>,
+}
+
+/// `SessionTokenAuthenticator`: log in, then show the session's token.
+#[derive(Debug, Clone)]
+pub struct SessionTokenAuthenticator {
+    /// The request that logs in.
+    pub login_requester: HttpRequester,
+    /// Where its answer holds the token.
+    pub session_token_path: Vec<String>,
+    /// How long a token is used, as an ISO 8601 duration; without one, for ever.
+    pub expiration_duration: Option<String>,
+    /// How its answer is read.
+    pub decoder: Decoder,
+    /// How the token is shown.
+    pub request_authentication: SessionTokenUse,
+}
+
+/// How a session's token is shown.
+#[derive(Debug, Clone)]
+pub enum SessionTokenUse {
+    /// As a bearer token.
+    Bearer,
+    /// As a field. The template reads `session_token`.
+    ApiKey {
+        /// Where it goes.
+        inject_into: RequestOption,
+        /// What is sent: `{{ session_token }}` unless the manifest says otherwise.
+        api_token: Text,
+    },
+}
+
+/// `SelectiveAuthenticator`: the configuration decides.
+#[derive(Debug, Clone)]
+pub struct SelectiveAuthenticator {
+    /// Where the configuration holds the choice.
+    pub authenticator_selection_path: Vec<String>,
+    /// The choices.
+    pub authenticators: IndexMap<String, Authenticator>,
+}

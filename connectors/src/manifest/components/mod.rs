@@ -1,0 +1,138 @@
+//! The plan: what is left of a manifest once it is understood.
+//!
+//! Everything that reads a connector reads these types and nothing else. They hold no unresolved `$ref`, no default
+//! that still has to be looked up, no string that still has to be parsed: templates are compiled, patterns are
+//! compiled, enumerations are enumerations. What the reader cannot run is not in here, because the loader refused
+//! it with its line and column; so the reader has no "unsupported" branch and no way to be silently wrong.
+//!
+//! Names follow the format's own component and field names, so that a person who knows the format finds their way.
+//! Enumerations are open on purpose (`match` them exhaustively: a new variant should stop the build where it is not
+//! handled).
+
+mod auth;
+mod errors;
+mod paging;
+mod records;
+mod request;
+mod slicing;
+mod text;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+pub use auth::*;
+pub use errors::*;
+pub use paging::*;
+pub use records::*;
+pub use request::*;
+pub use slicing::*;
+pub use text::*;
+
+use crate::error::ManifestError;
+use crate::spec::Spec;
+
+/// One connector, ready to be read from.
+#[derive(Debug)]
+pub struct Plan {
+    /// `name` of the manifest, or of its metadata.
+    pub name: Option<String>,
+    /// `title` of the manifest's spec or metadata.
+    pub title: Option<String>,
+    /// Free text on the connector.
+    pub description: Option<String>,
+    /// The component schema's version that the manifest was written for.
+    pub version: Option<String>,
+    /// What can be read, in the manifest's order.
+    pub streams: Vec<Arc<StreamPlan>>,
+    /// How a configuration is tried out.
+    pub check: CheckPlan,
+    /// What a configuration looks like.
+    pub spec: Spec,
+    /// How many partitions may be read side by side, where the manifest says so.
+    pub concurrency: Option<ConcurrencyLevel>,
+    /// What stands in the manifest without effect.
+    pub warnings: Vec<ManifestError>,
+}
+
+impl Plan {
+    /// The stream of that name.
+    pub fn stream(&self, name: &str) -> Option<&Arc<StreamPlan>> {
+        self.streams.iter().find(|stream| stream.name == name)
+    }
+}
+
+/// `CheckStream`: a configuration works when these streams can be read.
+#[derive(Debug, Clone, Default)]
+pub struct CheckPlan {
+    /// Streams to try; every one exists.
+    pub stream_names: Vec<String>,
+    /// Values laid over the configuration while checking.
+    pub config_overrides: Option<Value>,
+}
+
+/// `ConcurrencyLevel`.
+#[derive(Debug, Clone)]
+pub struct ConcurrencyLevel {
+    /// How many unless told otherwise.
+    pub default_concurrency: Integer,
+    /// Never more than that.
+    pub max_concurrency: Option<i64>,
+}
+
+/// `DeclarativeStream`.
+#[derive(Debug)]
+pub struct StreamPlan {
+    /// Its name, unique in the connector.
+    pub name: String,
+    /// The fields that identify a record; each is a path. Empty: the stream has no key.
+    pub primary_key: Vec<Vec<String>>,
+    /// The records' JSON Schema (an empty object where the manifest has none).
+    pub schema: Arc<Value>,
+    /// How records are fetched. The stream's transformations are in its record selector.
+    pub retriever: Retriever,
+    /// The cursor, where the stream can be read incrementally.
+    pub incremental_sync: Option<IncrementalSync>,
+    /// How states of older versions become today's.
+    pub state_migrations: Vec<StateMigration>,
+}
+
+/// How states of older versions become today's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateMigration {
+    /// `LegacyToPerPartitionStateMigration`: `{partition: {cursor: value}}` becomes a list of partitions.
+    LegacyToPerPartition,
+}
+
+/// How a stream's records are fetched.
+#[derive(Debug)]
+pub enum Retriever {
+    /// Request by request.
+    Simple(Box<SimpleRetriever>),
+}
+
+impl Retriever {
+    /// The requests, whatever the kind.
+    pub fn requester(&self) -> &HttpRequester {
+        match self {
+            Self::Simple(simple) => &simple.requester,
+        }
+    }
+}
+
+/// `SimpleRetriever`.
+#[derive(Debug)]
+pub struct SimpleRetriever {
+    /// What is asked.
+    pub requester: HttpRequester,
+    /// How a body becomes documents.
+    pub decoder: Decoder,
+    /// How documents become records.
+    pub record_selector: RecordSelector,
+    /// How the next page is found; without one, a slice is one request.
+    pub paginator: Option<DefaultPaginator>,
+    /// What a stream is split by; several multiply (every combination of their partitions, the last one fastest).
+    pub partition_routers: Vec<PartitionRouter>,
+    /// Whether the second page and later ones leave out what the partition router and the cursor inject.
+    pub ignore_stream_slicer_parameters_on_paginated_requests: bool,
+}

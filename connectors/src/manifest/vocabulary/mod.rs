@@ -1,0 +1,291 @@
+//! The words of the format: its component types, their fields, what a mapping without a type is taken for, and
+//! what does not run here (yet).
+
+mod types;
+
+use super::nearest::nearest;
+use types::COMPONENTS;
+
+/// Component types that the reader does not run yet, and what that leaves.
+const NOT_YET: &[&str] = &[
+    "AsyncRetriever",
+    "CheckDynamicStream",
+    "CombinedExtractor",
+    "ConditionalStreams",
+    "ConfigComponentsResolver",
+    "CsvDecoder",
+    "DynamicDeclarativeStream",
+    "DynamicSchemaLoader",
+    "FileUploader",
+    "GroupingPartitionRouter",
+    "GzipDecoder",
+    "HTTPAPIBudget",
+    "HttpComponentsResolver",
+    "IncrementingCountCursor",
+    "IterableDecoder",
+    "JsonFileSchemaLoader",
+    "JsonItemsDecoder",
+    "JsonlDecoder",
+    "JwtAuthenticator",
+    "LegacySessionTokenAuthenticator",
+    "ParametrizedComponentsResolver",
+    "PropertiesFromEndpoint",
+    "QueryProperties",
+    "RateLimitedMultipleTokenAuthenticator",
+    "RecordExpander",
+    "ResponseToFileExtractor",
+    "StateDelegatingStream",
+    "UnionPartitionRouter",
+    "WaitTimeFromResponse",
+    "XmlDecoder",
+    "ZipfileDecoder",
+];
+
+/// Fields of supported components that the reader does not honour yet.
+const NOT_YET_FIELDS: &[(&str, &[&str])] = &[
+    ("CheckStream", &["dynamic_streams_check_configs"]),
+    ("DatetimeBasedCursor", &["allow_catalog_defined_cursor_field"]),
+    (
+        "DeclarativeSource",
+        &["dynamic_streams", "api_budget", "stream_groups"],
+    ),
+    ("DeclarativeStream", &["file_uploader"]),
+    ("DpathExtractor", &["record_expander"]),
+    (
+        "HttpRequester",
+        &["fetch_properties_from_endpoint", "query_properties"],
+    ),
+    (
+        "OAuthAuthenticator",
+        &["profile_assertion", "use_profile_assertion"],
+    ),
+    ("ParentStreamConfig", &["lazy_read_pointer"]),
+    (
+        "SimpleRetriever",
+        &[
+            "pagination_reset",
+            "page_size_reduction",
+            "request_window_splitting",
+        ],
+    ),
+    ("Spec", &["config_normalization_rules"]),
+];
+
+/// Fields that public manifests carry and that never meant anything: builders wrote `$parameters` out into every
+/// component, and older schemas had them.
+const WITHOUT_EFFECT: &[&str] = &[
+    "$comment",
+    "$schema",
+    "additionalProperties",
+    "authSpecification",
+    "changelog_url",
+    "changelogUrl",
+    "description",
+    "descriptions",
+    "documentationUrl",
+    "extractorPath",
+    "incremental_cursor",
+    "name",
+    "path",
+    "primary_key",
+    "request_options_provider",
+    "request_params",
+    "selector",
+    "supportsDBT",
+    "supportsIncremental",
+    "supportsNormalization",
+    "supports_dbt",
+    "supports_incremental",
+    "supports_normalization",
+    "title",
+];
+
+/// What a mapping without a type is, by the component and field that hold it.
+const DEFAULT_TYPES: &[(&str, &str)] = &[
+    ("AddFields.fields", "AddedFieldDefinition"),
+    ("CompositeErrorHandler.error_handlers", "DefaultErrorHandler"),
+    (
+        "ConfigComponentsResolver.components_mapping",
+        "ComponentMappingDefinition",
+    ),
+    ("ConfigComponentsResolver.stream_config", "StreamConfig"),
+    ("CursorPagination.decoder", "JsonDecoder"),
+    (
+        "CustomPartitionRouter.parent_stream_configs",
+        "ParentStreamConfig",
+    ),
+    ("DatetimeBasedCursor.end_datetime", "MinMaxDatetime"),
+    ("DatetimeBasedCursor.end_time_option", "RequestOption"),
+    ("DatetimeBasedCursor.start_datetime", "MinMaxDatetime"),
+    ("DatetimeBasedCursor.start_time_option", "RequestOption"),
+    ("DeclarativeSource.check", "CheckStream"),
+    ("DeclarativeSource.spec", "Spec"),
+    ("DeclarativeSource.streams", "DeclarativeStream"),
+    ("DeclarativeStream.retriever", "SimpleRetriever"),
+    ("DeclarativeStream.schema_loader", "JsonFileSchemaLoader"),
+    ("DefaultErrorHandler.response_filters", "HttpResponseFilter"),
+    ("DefaultPaginator.decoder", "JsonDecoder"),
+    ("DefaultPaginator.page_size_option", "RequestOption"),
+    ("DpathExtractor.decoder", "JsonDecoder"),
+    ("DpathExtractor.record_expander", "RecordExpander"),
+    (
+        "DynamicDeclarativeStream.components_resolver",
+        "ConfigComponentResolver",
+    ),
+    ("DynamicDeclarativeStream.stream_template", "DeclarativeStream"),
+    ("DynamicSchemaLoader.retriever", "SimpleRetriever"),
+    (
+        "HttpComponentsResolver.components_mapping",
+        "ComponentMappingDefinition",
+    ),
+    ("HttpComponentsResolver.retriever", "SimpleRetriever"),
+    ("HttpRequester.error_handler", "DefaultErrorHandler"),
+    ("ListPartitionRouter.request_option", "RequestOption"),
+    ("ParentStreamConfig.request_option", "RequestOption"),
+    ("ParentStreamConfig.stream", "DeclarativeStream"),
+    ("RecordExpander.parent_fields", "ParentFieldPath"),
+    ("RecordSelector.extractor", "DpathExtractor"),
+    ("RecordSelector.record_filter", "RecordFilter"),
+    ("SchemaTypeIdentifier.types_map", "TypesMap"),
+    ("SimpleRetriever.paginator", "NoPagination"),
+    ("SimpleRetriever.record_selector", "RecordSelector"),
+    ("SimpleRetriever.requester", "HttpRequester"),
+    (
+        "SubstreamPartitionRouter.parent_stream_configs",
+        "ParentStreamConfig",
+    ),
+];
+
+/// What a mapping with a `class_name` and without a type is.
+const CUSTOM_TYPES: &[(&str, &str)] = &[
+    (
+        "CompositeErrorHandler.backoff_strategies",
+        "CustomBackoffStrategy",
+    ),
+    ("DeclarativeStream.retriever", "CustomRetriever"),
+    ("DeclarativeStream.transformations", "CustomTransformation"),
+    ("DefaultErrorHandler.backoff_strategies", "CustomBackoffStrategy"),
+    ("DefaultPaginator.pagination_strategy", "CustomPaginationStrategy"),
+    ("HttpRequester.authenticator", "CustomAuthenticator"),
+    ("HttpRequester.error_handler", "CustomErrorHandler"),
+    ("RecordSelector.extractor", "CustomRecordExtractor"),
+    ("SimpleRetriever.partition_router", "CustomPartitionRouter"),
+];
+
+/// What can be done instead of each kind of Python class.
+const INSTEAD: &[(&str, &str)] = &[
+    (
+        "Authenticator",
+        "use OAuthAuthenticator, SessionTokenAuthenticator or SelectiveAuthenticator",
+    ),
+    (
+        "BackoffStrategy",
+        "use WaitTimeFromHeader, WaitUntilTimeFromHeader or ConstantBackoffStrategy",
+    ),
+    (
+        "ConfigTransformation",
+        "use ConfigAddFields, ConfigRemoveFields or ConfigRemapField",
+    ),
+    ("Decoder", "use one of the format's decoders"),
+    (
+        "ErrorHandler",
+        "use DefaultErrorHandler with response_filters, or CompositeErrorHandler",
+    ),
+    ("IncrementalSync", "use DatetimeBasedCursor"),
+    (
+        "PaginationStrategy",
+        "use CursorPagination with cursor_value and stop_condition",
+    ),
+    (
+        "PartitionRouter",
+        "use SubstreamPartitionRouter or ListPartitionRouter",
+    ),
+    (
+        "RecordExtractor",
+        "use DpathExtractor, with AddFields and RemoveFields for the rest",
+    ),
+    ("RecordFilter", "use RecordFilter with a condition"),
+    (
+        "Requester",
+        "use HttpRequester with request_parameters, request_headers and request_body",
+    ),
+    ("Retriever", "use SimpleRetriever"),
+    ("SchemaLoader", "write the schema out in an InlineSchemaLoader"),
+    ("SchemaNormalization", "use schema_normalization: Default"),
+    ("StateMigration", "leave it out and read the stream afresh once"),
+    (
+        "Transformation",
+        "use AddFields, RemoveFields or another of the format's transformations",
+    ),
+    (
+        "ValidationStrategy",
+        "say it in the connection_specification's JSON Schema",
+    ),
+];
+
+fn find(table: &[(&str, &'static str)], key: &str) -> Option<&'static str> {
+    table
+        .iter()
+        .find(|(entry, _)| *entry == key)
+        .map(|(_, value)| *value)
+}
+
+pub(super) fn default_type(parent_field: &str) -> Option<&'static str> {
+    find(DEFAULT_TYPES, parent_field)
+}
+
+pub(super) fn custom_type(parent_field: &str) -> Option<&'static str> {
+    find(CUSTOM_TYPES, parent_field)
+}
+
+/// The fields of a component type, if it is one.
+pub(super) fn fields(component: &str) -> Option<&'static [&'static str]> {
+    COMPONENTS
+        .iter()
+        .find(|(name, _)| *name == component)
+        .map(|(_, fields)| *fields)
+}
+
+pub(super) fn is_not_yet(component: &str) -> bool {
+    NOT_YET.contains(&component)
+}
+
+pub(super) fn is_not_yet_field(component: &str, field: &str) -> bool {
+    NOT_YET_FIELDS
+        .iter()
+        .any(|(name, fields)| *name == component && fields.contains(&field))
+}
+
+/// The component type that was probably meant.
+pub(super) fn nearest_type(name: &str) -> Option<&'static str> {
+    nearest(name, COMPONENTS.iter().map(|(name, _)| *name))
+}
+
+/// What to do instead of a Python class; `None`: not a custom type.
+pub(super) fn instead_of(component: &str) -> Option<&'static str> {
+    let kind = component.strip_prefix("Custom")?;
+    Some(find(INSTEAD, kind).unwrap_or("use the format's own components"))
+}
+
+/// What a field is that its component does not have.
+pub(super) enum Stranger {
+    /// A slip: this was meant.
+    Slip(&'static str),
+    /// A field of other components, or one that never meant anything.
+    WithoutEffect,
+    /// Nothing the format knows.
+    Unknown,
+}
+
+pub(super) fn stranger(field: &str, known: &'static [&'static str]) -> Stranger {
+    if WITHOUT_EFFECT.contains(&field) {
+        return Stranger::WithoutEffect;
+    }
+    if let Some(meant) = nearest(field, known.iter().copied()) {
+        return Stranger::Slip(meant);
+    }
+    if COMPONENTS.iter().any(|(_, fields)| fields.contains(&field)) {
+        return Stranger::WithoutEffect;
+    }
+    Stranger::Unknown
+}

@@ -1,0 +1,42 @@
+//! Trying a configuration out: at most one record of each stream that the manifest names.
+
+use std::sync::Arc;
+
+use super::book::Book;
+use super::stream::StreamReader;
+use super::walk::Walk;
+use super::{ErrorKind, ReadError};
+use crate::http::session::Session;
+use crate::manifest::components::StreamPlan;
+
+/// Reads the stream's first window until a record comes.
+pub(crate) async fn try_stream(session: &Arc<Session>, plan: &Arc<StreamPlan>) -> Result<(), ReadError> {
+    let reader = StreamReader::new(session, plan, session.context.clock.now())?;
+    let mut book = Book::open(&reader, None)?;
+    let mut walk = Walk::new(&reader, None);
+    let Some(mut step) = walk.advance(&mut book).await? else {
+        let message = format!(
+            "The stream {} has nothing to try: its parent has no records.",
+            plan.name
+        );
+        return Err(ReadError::new(ErrorKind::Config, "NO_PARTITIONS", message));
+    };
+    loop {
+        if session.context.cancel.is_cancelled() {
+            return Err(ReadError::cancelled());
+        }
+        book.take(walk.cursor(), step.entered);
+        let answer = reader.fetch(&step.request).await?;
+        let extracted = reader.extract(&answer)?;
+        let (token, digest) = reader.begin_digest(&mut walk, &step.request, &answer, extracted)?;
+        let mapped = digest.finish(&reader, &step.request)?;
+        let found = !mapped.records.is_empty() || !mapped.rejected.is_empty();
+        if found || walk.turn(token)?.window_ends {
+            return Ok(());
+        }
+        match walk.advance(&mut book).await? {
+            Some(next) => step = next,
+            None => return Ok(()),
+        }
+    }
+}

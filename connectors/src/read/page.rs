@@ -1,0 +1,286 @@
+//! One page: asked for, cut into records, and mapped.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::cursor::Moment;
+use super::slice::Slice;
+use super::stream::{Router, StreamReader};
+use super::{ErrorKind, ReadError, Rejected};
+use crate::http::answer::Answer;
+use crate::http::authenticator::inject;
+use crate::http::session::is_truthy;
+use crate::http::{combine, requester};
+use crate::json::{Body, JsonError};
+use crate::manifest::components::{InjectInto, PageTokenOption, PartitionRouter, RequestOption};
+use crate::record::{self, Record};
+use crate::template::Variable;
+
+/// What a page is asked for with.
+#[derive(Debug, Clone)]
+pub(super) struct PageRequest {
+    pub(super) slice: Arc<Slice>,
+    pub(super) token: Option<Value>,
+    /// The cursor values that count as new, where they are looked at.
+    pub(super) bounds: Option<(Moment, Moment)>,
+}
+
+/// A page's records as the upstream sent them.
+pub(super) struct Extracted {
+    pub(super) body: Option<Body>,
+    pub(super) records: Vec<Record>,
+}
+
+/// A page's records as the stream gives them.
+#[derive(Default)]
+pub(super) struct Mapped {
+    pub(super) records: Vec<Record>,
+    pub(super) rejected: Vec<Rejected>,
+    /// Before the data feed's filter.
+    pub(super) emitted: usize,
+    pub(super) last_record: Option<Record>,
+}
+
+/// Where an injected value comes from decides whether a later page carries it too.
+#[derive(Default)]
+struct Parts([Map<String, Value>; 4]);
+
+impl Parts {
+    fn of(&mut self, part: InjectInto) -> &mut Map<String, Value> {
+        &mut self.0[match part {
+            InjectInto::RequestParameter => 0,
+            InjectInto::Header => 1,
+            InjectInto::BodyData => 2,
+            InjectInto::BodyJson => 3,
+        }]
+    }
+}
+
+impl StreamReader {
+    /// Asks for the page.
+    pub(super) async fn fetch(&self, request: &PageRequest) -> Result<Answer, ReadError> {
+        let next_page_token = request
+            .token
+            .as_ref()
+            .map_or(Value::Null, |token| json!({ "next_page_token": token }));
+        let names = [
+            ("stream_slice", request.slice.variable()),
+            ("next_page_token", Variable::Json(&next_page_token)),
+        ];
+        let option = self
+            .retriever()
+            .paginator
+            .as_ref()
+            .and_then(|paginator| paginator.page_token_option.as_ref());
+        let path = match (option, &request.token) {
+            (Some(PageTokenOption::Path), Some(token)) if is_truthy(token) => {
+                Some(crate::http::session::display(token))
+            }
+            _ => None,
+        };
+        let injected = self.injected(request)?;
+        requester::send(
+            &self.session,
+            &self.retriever().requester,
+            &names,
+            path.as_deref(),
+            &injected,
+        )
+        .await
+    }
+
+    fn injected(&self, request: &PageRequest) -> Result<requester::Injected, ReadError> {
+        let mut paging = Parts::default();
+        if let Some(paginator) = &self.retriever().paginator {
+            if let (Some(PageTokenOption::Option(option)), Some(token)) =
+                (&paginator.page_token_option, &request.token)
+            {
+                inject(
+                    &self.session,
+                    option,
+                    token.clone(),
+                    paging.of(option.inject_into),
+                )?;
+            }
+            if let (Some(option), Some(size)) = (&paginator.page_size_option, self.page_size)
+                && size != 0
+            {
+                inject(
+                    &self.session,
+                    option,
+                    Value::from(size),
+                    paging.of(option.inject_into),
+                )?;
+            }
+        }
+        let mut slicing = Parts::default();
+        let later = request.token.is_some();
+        if !(later
+            && self
+                .retriever()
+                .ignore_stream_slicer_parameters_on_paginated_requests)
+        {
+            self.inject_slice(&request.slice, &mut slicing)?;
+        }
+        let [parameters, headers, data, json] = paging.0;
+        let [slice_parameters, slice_headers, slice_data, slice_json] = slicing.0;
+        Ok(requester::Injected {
+            parameters: combine([parameters, slice_parameters], false)?,
+            headers: combine([headers, slice_headers], false)?,
+            data: combine([data, slice_data], false)?,
+            json: combine([json, slice_json], true)?,
+        })
+    }
+
+    fn inject_slice(&self, slice: &Slice, into: &mut Parts) -> Result<(), ReadError> {
+        for (router, plan) in self.routers.iter().zip(&self.retriever().partition_routers) {
+            let mut own = Parts::default();
+            let pairs: Vec<(&String, Option<&RequestOption>)> = match (router, plan) {
+                (Router::List { field, .. }, PartitionRouter::List { request_option, .. }) => {
+                    vec![(field, request_option.as_ref())]
+                }
+                (Router::Substream { parents }, PartitionRouter::Substream { parents: plans }) => parents
+                    .iter()
+                    .zip(plans)
+                    .map(|(parent, plan)| (&parent.field, plan.request_option.as_ref()))
+                    .collect(),
+                _ => Vec::new(),
+            };
+            for (field, option) in pairs {
+                if let (Some(option), Some(value)) = (
+                    option,
+                    slice.partition.get(field).filter(|value| is_truthy(value)),
+                ) {
+                    inject(&self.session, option, value.clone(), own.of(option.inject_into))?;
+                }
+            }
+            // The first of several routers wins a conflict.
+            for (into, own) in into.0.iter_mut().zip(own.0) {
+                for (name, value) in own {
+                    into.entry(name).or_insert(value);
+                }
+            }
+        }
+        if let (Some(settings), Some(cursor)) = (&self.cursor, self.datetime_cursor()) {
+            let ends = [
+                (&cursor.start_time_option, &settings.start_field),
+                (&cursor.end_time_option, &settings.end_field),
+            ];
+            for (option, field) in ends {
+                if let Some(option) = option {
+                    let value = slice.cursor.get(field).cloned().unwrap_or(Value::Null);
+                    inject(&self.session, option, value, into.of(option.inject_into))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts the answer into records.
+    pub(super) fn extract(&self, answer: &Answer) -> Result<Extracted, ReadError> {
+        if !answer.is_usable() || answer.status == 204 {
+            return Ok(Extracted {
+                body: None,
+                records: Vec::new(),
+            });
+        }
+        let wrong = |error: JsonError| {
+            let mut wrong = malformed(&answer.body, &error);
+            wrong.http_status = Some(answer.status);
+            wrong.url = Some(self.session.scrub(&platform::http_client::redacted(&answer.url)));
+            wrong
+        };
+        let body = Body::new(&answer.body).map_err(wrong)?;
+        let records = record::select(&body, &self.path).map_err(wrong)?;
+        Ok(Extracted {
+            body: Some(body),
+            records,
+        })
+    }
+
+    /// Filters and transforms the records, in the manifest's order.
+    pub(super) fn map(&self, request: &PageRequest, extracted: Vec<Record>) -> Result<Mapped, ReadError> {
+        let mut mapped = Mapped::default();
+        if self.untouched && extracted.iter().all(is_object) {
+            mapped.records = extracted;
+        } else {
+            mapped.records.reserve(extracted.len());
+            for record in extracted {
+                match self.map_one(request, &record) {
+                    Ok(Some(record)) => mapped.records.push(record),
+                    Ok(None) => {}
+                    Err(error) if error.kind == ErrorKind::Cancelled => return Err(error),
+                    Err(error) => {
+                        mapped.rejected.push(Rejected {
+                            payload: record.to_value(),
+                            message: error.message,
+                        });
+                    }
+                }
+            }
+        }
+        mapped.emitted = mapped.records.len();
+        mapped.last_record = mapped.records.last().cloned();
+        if self.is_data_feed() {
+            mapped.records.retain(|record| self.is_new(request, record));
+        }
+        Ok(mapped)
+    }
+
+    /// Whether the data feed's last record says that everything after it is old.
+    pub(super) fn feed_ends(&self, request: &PageRequest, mapped: &Mapped) -> bool {
+        self.is_data_feed()
+            && mapped
+                .last_record
+                .as_ref()
+                .is_some_and(|record| !self.is_new(request, record))
+    }
+
+    /// The record's cursor value.
+    pub(super) fn cursor_value(&self, record: &Record) -> Option<Moment> {
+        let settings = self.cursor.as_ref()?;
+        let raw = record::get(record, &[settings.field.as_str()])?;
+        if let Some(text) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
+            && !text.contains('\\')
+        {
+            return settings.parse(text);
+        }
+        settings.parse_value(&serde_json::from_str(raw).ok()?)
+    }
+
+    /// Whether the record lies inside what is asked for; one without a value does.
+    pub(super) fn is_new(&self, request: &PageRequest, record: &Record) -> bool {
+        let Some((low, high)) = request.bounds else {
+            return true;
+        };
+        self.cursor_value(record)
+            .is_none_or(|value| low <= value && value <= high)
+    }
+}
+
+fn is_object(record: &Record) -> bool {
+    record.json().starts_with('{')
+}
+
+/// What kind of not JSON it is.
+pub(super) fn malformed(body: &[u8], error: &JsonError) -> ReadError {
+    let text = String::from_utf8_lossy(&body[..body.len().min(1_024)]);
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    if start.is_empty() {
+        // The reference reads it as an answer without records; a full refresh would then delete everything.
+        let message = "The upstream answered with an empty body where JSON was expected.";
+        return ReadError::new(ErrorKind::Malformed, "NOT_JSON", message).retryable();
+    }
+    if start.starts_with('<') {
+        let message = "The upstream answered with HTML or XML where JSON was expected.";
+        return ReadError::new(ErrorKind::Malformed, "NOT_JSON", message).retryable();
+    }
+    let cut = error.offset >= body.trim_ascii_end().len() && start.starts_with(['{', '[']);
+    if cut {
+        let message = "The upstream's JSON ends in the middle.";
+        return ReadError::new(ErrorKind::Malformed, "BODY_TRUNCATED", message).retryable();
+    }
+    let message = format!("The upstream's answer is not JSON: {error}.");
+    ReadError::new(ErrorKind::Malformed, "NOT_JSON", message).retryable()
+}

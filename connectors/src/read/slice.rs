@@ -1,0 +1,50 @@
+//! What a page is read for: a partition, and in it a window of time.
+
+use serde_json::{Map, Value};
+
+use super::cursor::{CursorSettings, Window};
+use crate::template::{SliceView, Variable};
+
+/// A partition: its identity, and what is carried along from its parent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Partition {
+    pub(crate) fields: Map<String, Value>,
+    pub(crate) extra: Map<String, Value>,
+}
+
+/// `stream_slice`, in the shape that templates look into.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Slice {
+    pub(crate) partition: Map<String, Value>,
+    pub(crate) cursor: Map<String, Value>,
+    fields: Map<String, Value>,
+    extra: Map<String, Value>,
+}
+
+impl Slice {
+    pub(crate) fn new(partition: &Partition, window: Option<(&CursorSettings, &Window)>) -> Self {
+        let mut cursor = Map::new();
+        if let Some((settings, window)) = window {
+            cursor.insert(settings.start_field.clone(), Value::String(window.start.clone()));
+            cursor.insert(settings.end_field.clone(), Value::String(window.end.clone()));
+        }
+        let mut fields = partition.fields.clone();
+        fields.extend(cursor.clone());
+        Self {
+            partition: partition.fields.clone(),
+            cursor,
+            fields,
+            extra: partition.extra.clone(),
+        }
+    }
+
+    /// The slice as a template's variable.
+    pub(crate) fn variable(&self) -> Variable<'_> {
+        Variable::Slice(SliceView {
+            fields: &self.fields,
+            partition: &self.partition,
+            cursor_slice: &self.cursor,
+            extra_fields: &self.extra,
+        })
+    }
+}

@@ -1,0 +1,264 @@
+//! Partitions from the records of parent streams.
+//!
+//! Parents are read page by page, and a page's partitions are all that is held of them. The position of a
+//! partition is that of the parent's page plus its key in it: after a crash the page is asked for again and the
+//! partition is looked up by its key, so that rows that came or went meanwhile shift nothing. If the key is
+//! gone, the page's partitions are read from the first: some twice, none not at all.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use serde_json::{Map, Value, json};
+
+use super::ReadError;
+use super::book::Book;
+use super::slice::Partition;
+use super::stream::{Parent, Router, StreamReader};
+use super::walk::Walk;
+use crate::record::{self, Record};
+
+/// The partitions that the records of parents make, one parent after the other.
+pub(super) struct Substream {
+    reader: Arc<StreamReader>,
+    router: usize,
+    child_state: Option<Value>,
+    parent: usize,
+    open: Option<Box<ParentWalk>>,
+    page: Vec<Partition>,
+    page_position: Value,
+    next: usize,
+    states: Map<String, Value>,
+}
+
+/// A parent that is being read.
+struct ParentWalk {
+    walk: Walk,
+    book: Book,
+}
+
+impl Substream {
+    pub(super) fn new(reader: Arc<StreamReader>, router: usize, child_state: Option<Value>) -> Self {
+        Self {
+            reader,
+            router,
+            child_state,
+            parent: 0,
+            open: None,
+            page: Vec::new(),
+            page_position: Value::Null,
+            next: 0,
+            states: Map::new(),
+        }
+    }
+
+    /// States of the parents that were read to their ends and are read incrementally.
+    pub(super) fn parent_states(&self) -> Value {
+        Value::Object(self.states.clone())
+    }
+
+    fn parents(reader: &StreamReader, router: usize) -> &[Parent] {
+        match &reader.routers[router] {
+            Router::Substream { parents } => parents,
+            Router::List { .. } => &[],
+        }
+    }
+
+    pub(super) fn next(&mut self) -> BoxFuture<'_, Result<Option<Partition>, ReadError>> {
+        Box::pin(async move {
+            loop {
+                if let Some(partition) = self.page.get(self.next) {
+                    self.next += 1;
+                    return Ok(Some(partition.clone()));
+                }
+                let reader = Arc::clone(&self.reader);
+                let Some(parent) = Self::parents(&reader, self.router).get(self.parent) else {
+                    return Ok(None);
+                };
+                let open = match &mut self.open {
+                    Some(open) => open,
+                    None => self
+                        .open
+                        .insert(Box::new(ParentWalk::open(parent, self.child_state.as_ref())?)),
+                };
+                match open.next_page(parent).await? {
+                    Some((position, partitions)) => {
+                        self.page_position = position;
+                        self.page = partitions;
+                    }
+                    None => {
+                        if parent.incremental {
+                            let state = open.book.final_state(open.walk.cursor());
+                            self.states.insert(parent.reader.plan.name.clone(), state);
+                        }
+                        self.open = None;
+                        self.parent += 1;
+                        self.page.clear();
+                        self.page_position = Value::Null;
+                    }
+                }
+                self.next = 0;
+            }
+        })
+    }
+
+    pub(super) fn position(&self) -> Value {
+        let at = self.next.saturating_sub(1);
+        let key = self
+            .page
+            .get(at)
+            .map(|partition| Value::Object(partition.fields.clone()));
+        json!({
+            "parent": self.parent,
+            "page": self.page_position,
+            "at": at,
+            "key": key,
+            "states": self.states,
+        })
+    }
+
+    pub(super) fn seek<'a>(
+        &'a mut self,
+        position: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Partition>, ReadError>> {
+        Box::pin(async move {
+            let reader = Arc::clone(&self.reader);
+            self.parent = position["parent"]
+                .as_u64()
+                .and_then(|index| usize::try_from(index).ok())
+                .unwrap_or(0);
+            if let Value::Object(states) = &position["states"] {
+                self.states.clone_from(states);
+            }
+            let Some(parent) = Self::parents(&reader, self.router).get(self.parent) else {
+                return Ok(None);
+            };
+            let mut open = ParentWalk::resume(parent, self.child_state.as_ref(), &position["page"]).await?;
+            let Some((page_position, partitions)) = open.next_page(parent).await? else {
+                self.open = Some(Box::new(open));
+                return Ok(None);
+            };
+            self.open = Some(Box::new(open));
+            self.page_position = page_position;
+            self.page = partitions;
+            let is_it = |partition: &Partition| match &position["key"] {
+                Value::Object(key) => partition.fields == *key,
+                _ => false,
+            };
+            let at = position["at"]
+                .as_u64()
+                .and_then(|at| usize::try_from(at).ok())
+                .unwrap_or(0);
+            let found = if self.page.get(at).is_some_and(is_it) {
+                Some(at)
+            } else {
+                self.page.iter().position(is_it)
+            };
+            self.next = found.map_or(0, |found| found + 1);
+            Ok(found.and_then(|found| self.page.get(found).cloned()))
+        })
+    }
+}
+
+impl ParentWalk {
+    fn open(parent: &Parent, child_state: Option<&Value>) -> Result<Self, ReadError> {
+        let state = parent_state(parent, child_state);
+        let book = Book::open(&parent.reader, state.as_ref())?;
+        Ok(Self {
+            walk: Walk::new(&parent.reader, state.as_ref()),
+            book,
+        })
+    }
+
+    async fn resume(
+        parent: &Parent,
+        child_state: Option<&Value>,
+        position: &Value,
+    ) -> Result<Self, ReadError> {
+        let state = parent_state(parent, child_state);
+        let written = &position["book"];
+        let begun = position["state"]
+            .as_object()
+            .map(|_| &position["state"])
+            .or(state.as_ref());
+        let Some(mut book) = Book::reopen(&parent.reader, begun, written)? else {
+            return Self::open(parent, child_state);
+        };
+        let mut walk = Walk::new(&parent.reader, state.as_ref());
+        walk.resume(&mut book, &position["at"], written).await?;
+        Ok(Self { walk, book })
+    }
+
+    /// Reads the parent's next page: its position, and the partitions that its records make.
+    async fn next_page(&mut self, parent: &Parent) -> Result<Option<(Value, Vec<Partition>)>, ReadError> {
+        let reader = &parent.reader;
+        let Some(step) = self.walk.advance(&mut self.book).await? else {
+            let entered = self.walk.take_entered();
+            self.book.take(self.walk.cursor(), entered);
+            self.book.finish(self.walk.cursor(), self.walk.parent_states(), 0);
+            return Ok(None);
+        };
+        self.book.take(self.walk.cursor(), step.entered);
+        let mut position = json!({ "at": self.walk.position(), "book": self.book.to_json() });
+        if parent.incremental && !reader.routers.is_empty() {
+            position["state"] = self.book.state(self.walk.cursor()).unwrap_or(Value::Null);
+        }
+        let answer = reader.fetch(&step.request).await?;
+        let extracted = reader.extract(&answer)?;
+        let (token, digest) = reader.begin_digest(&mut self.walk, &step.request, &answer, extracted)?;
+        let mapped = digest.finish(reader, &step.request)?;
+        self.book.observe(reader, &mapped);
+        let turn = self.walk.turn(token)?;
+        if turn.window_ends {
+            self.book
+                .close(self.walk.cursor(), turn.window.as_ref(), turn.partition_ends)?;
+        }
+        let slice = &step.request.slice.partition;
+        let partitions = mapped
+            .records
+            .iter()
+            .filter_map(|record| partition(parent, slice, record))
+            .collect();
+        Ok(Some((position, partitions)))
+    }
+}
+
+/// The partition that a parent's record makes; none without its key.
+fn partition(parent: &Parent, parent_slice: &Map<String, Value>, record: &Record) -> Option<Partition> {
+    let value = |path: &[String]| serde_json::from_str::<Value>(record::get(record, path)?).ok();
+    let key = value(&parent.key).filter(|key| !key.is_null())?;
+    let mut fields = Map::new();
+    fields.insert(parent.field.clone(), key);
+    fields.insert("parent_slice".to_owned(), Value::Object(parent_slice.clone()));
+    let extra = parent
+        .extra
+        .iter()
+        .map(|path| (path.join("."), value(path).unwrap_or(Value::Null)))
+        .collect();
+    Some(Partition { fields, extra })
+}
+
+/// The state that a parent begins with, kept in its child's: under its own name, else the child's global
+/// value, else a single plain value.
+fn parent_state(parent: &Parent, child_state: Option<&Value>) -> Option<Value> {
+    if !parent.incremental {
+        return None;
+    }
+    let child = child_state?.as_object()?;
+    if let Some(own) = child
+        .get("parent_state")
+        .and_then(|parents| parents.get(&parent.reader.plan.name))
+    {
+        return Some(own.clone());
+    }
+    if let Some(global) = child.get("state") {
+        return Some(global.clone());
+    }
+    let (Some(settings), 1) = (&parent.reader.cursor, child.len()) else {
+        return None;
+    };
+    let only = child
+        .values()
+        .next()
+        .filter(|value| value.is_string() || value.is_number())?;
+    Some(json!({ settings.field.as_str(): only }))
+}
