@@ -1,0 +1,197 @@
+use std::collections::HashMap;
+
+use entity::client::Model;
+use serde_json::json;
+
+use super::model::{
+    Client, ClientFilter, ClientOrder, ClientOrderField, ClientStatus, RegisterClient, UpdateClient,
+};
+use crate::access::Actor;
+use crate::error::Result;
+use crate::events::EventDraft;
+use crate::ids::ClientId;
+use crate::outcome::{Outcome, Refusal, RefusalCode};
+use crate::page::{OrderDirection, PageRequest, Paged};
+use crate::store::integrations::unfinished_runs_of_client;
+use crate::store::{clients as store, events};
+use crate::{Engine, input, integrations, topics};
+
+/// What can be done with clients.
+#[derive(Debug)]
+pub struct Clients<'a>(&'a Engine);
+
+impl Engine {
+    /// What can be done with clients.
+    #[must_use]
+    pub fn clients(&self) -> Clients<'_> {
+        Clients(self)
+    }
+}
+
+impl From<Model> for Client {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            slug: row.slug,
+            name: row.name,
+            metadata: row.metadata,
+            status: row.status,
+            created_at: row.created_at.into(),
+            updated_at: row.updated_at.into(),
+        }
+    }
+}
+
+impl Clients<'_> {
+    /// Registers a client. Of two who ask for one slug at once, one gets it.
+    pub async fn register(&self, actor: &Actor, input: RegisterClient) -> Result<Outcome<Client>> {
+        if !actor.is_operator() {
+            return Ok(Refusal::operators_only().into());
+        }
+        let mut refusals = Vec::new();
+        input::check_slug(&input.slug, "slug", &mut refusals);
+        let name = input::check_name(&input.name, "name", &mut refusals);
+        let metadata = input.metadata.unwrap_or_else(|| json!({}));
+        input::check_object(&metadata, "metadata", &mut refusals);
+        if !refusals.is_empty() {
+            return Ok(Outcome::Refused(refusals));
+        }
+        let id = ClientId::new(self.0.new_uuid());
+        let row = store::row(id, input.slug, name, metadata, self.0.timestamp());
+        let transaction = self.0.begin_accepted().await?;
+        if !store::insert(&transaction, row.clone()).await? {
+            transaction.rollback().await?;
+            let message = format!(
+                "The slug {:?} is taken by another client; choose another one.",
+                row.slug
+            );
+            return Ok(Refusal::new(RefusalCode::Taken, message, ["slug"]).into());
+        }
+        let draft = EventDraft::about("client.registered", id, Some(id));
+        events::append(
+            &transaction,
+            self.0,
+            draft.with(json!({ "slug": row.slug, "name": row.name })),
+        )
+        .await?;
+        transaction.commit().await?;
+        self.0.notify(topics::EVENTS, "").await;
+        Ok(Outcome::Done(row.into()))
+    }
+
+    /// Changes a client's name or metadata.
+    pub async fn update(&self, actor: &Actor, input: UpdateClient) -> Result<Outcome<Client>> {
+        if !actor.is_operator() {
+            return Ok(Refusal::operators_only().into());
+        }
+        let mut refusals = Vec::new();
+        let name = input
+            .name
+            .map(|name| input::check_name(&name, "name", &mut refusals));
+        if let Some(metadata) = &input.metadata {
+            input::check_object(metadata, "metadata", &mut refusals);
+        }
+        if !refusals.is_empty() {
+            return Ok(Outcome::Refused(refusals));
+        }
+        self.change(actor, input.client_id, "client.updated", |client| {
+            let before = client.clone();
+            client.name = name.unwrap_or_else(|| client.name.clone());
+            client.metadata = input.metadata.unwrap_or_else(|| client.metadata.take());
+            *client != before
+        })
+        .await
+    }
+
+    /// Archives a client: its history stays, nothing of it runs any more. Runs that have begun are cancelled.
+    pub async fn archive(&self, actor: &Actor, client: ClientId) -> Result<Outcome<Client>> {
+        if !actor.is_operator() {
+            return Ok(Refusal::operators_only().into());
+        }
+        let archived = self
+            .change(actor, client, "client.archived", |client| {
+                let active = client.status == ClientStatus::Active;
+                client.status = ClientStatus::Archived;
+                active
+            })
+            .await?;
+        if matches!(archived, Outcome::Done(_)) {
+            let runs = unfinished_runs_of_client(self.0.db.reader(), client).await?;
+            integrations::cancel(self.0, runs).await?;
+        }
+        Ok(archived)
+    }
+
+    /// Changes a client under its lock; `change` says whether there is anything to write.
+    async fn change(
+        &self,
+        actor: &Actor,
+        id: ClientId,
+        event: &'static str,
+        change: impl FnOnce(&mut Model) -> bool,
+    ) -> Result<Outcome<Client>> {
+        let transaction = self.0.begin_accepted().await?;
+        let Some(mut client) = store::lock(&transaction, actor.scope(), id).await? else {
+            return Ok(Refusal::not_found("client", "clientId").into());
+        };
+        if change(&mut client) {
+            client.updated_at = self.0.timestamp();
+            store::update(&transaction, client.clone()).await?;
+            let draft = EventDraft::about(event, id, Some(id));
+            events::append(&transaction, self.0, draft.with(json!({ "slug": client.slug }))).await?;
+            transaction.commit().await?;
+            self.0.notify(topics::EVENTS, "").await;
+        }
+        Ok(Outcome::Done(client.into()))
+    }
+
+    /// One client.
+    pub async fn find(&self, actor: &Actor, client: ClientId) -> Result<Option<Client>> {
+        let found = store::by_ids(self.0.db.reader(), actor.scope(), &[client]).await?;
+        Ok(found.into_iter().next().map(Client::from))
+    }
+
+    /// The client with this slug.
+    pub async fn find_by_slug(&self, actor: &Actor, slug: &str) -> Result<Option<Client>> {
+        if !input::is_slug(slug) {
+            return Ok(None);
+        }
+        Ok(store::by_slug(self.0.db.reader(), actor.scope(), slug)
+            .await?
+            .map(Client::from))
+    }
+
+    /// These clients, as far as the actor may see them.
+    pub async fn by_ids(&self, actor: &Actor, clients: &[ClientId]) -> Result<HashMap<ClientId, Client>> {
+        let rows = store::by_ids(self.0.db.reader(), actor.scope(), clients).await?;
+        Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
+    }
+
+    /// A page of clients.
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        filter: &ClientFilter,
+        order: ClientOrder,
+        page: &PageRequest,
+    ) -> Result<Paged<Client>> {
+        let tag = match (order.field, order.direction) {
+            (ClientOrderField::CreatedAt, OrderDirection::Asc) => "clients by creation",
+            (ClientOrderField::CreatedAt, OrderDirection::Desc) => "clients by creation, last first",
+            (ClientOrderField::Name, OrderDirection::Asc) => "clients by name",
+            (ClientOrderField::Name, OrderDirection::Desc) => "clients by name, last first",
+            (ClientOrderField::Slug, OrderDirection::Asc) => "clients by slug",
+            (ClientOrderField::Slug, OrderDirection::Desc) => "clients by slug, last first",
+        };
+        let window = page.window(tag)?;
+        let rows = store::page(self.0.db.reader(), actor.scope(), filter, order, &window).await?;
+        Ok(window
+            .page(tag, rows, |row| store::Key::of(row, order.field))
+            .map(Client::from))
+    }
+
+    /// How many clients match.
+    pub async fn count(&self, actor: &Actor, filter: &ClientFilter) -> Result<u64> {
+        Ok(store::count(self.0.db.reader(), actor.scope(), filter).await?)
+    }
+}

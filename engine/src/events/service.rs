@@ -1,0 +1,79 @@
+use entity::outbox_event::Model;
+use platform::database::Durability;
+
+use super::model::Event;
+use crate::access::Actor;
+use crate::error::Result;
+use crate::ids::EventId;
+use crate::store::events as store;
+use crate::{Engine, topics};
+
+/// How many events one transaction of the relay gives a sequence.
+const RELAY_BATCH: u64 = 1_000;
+/// The most events that one look gives.
+const MOST: u64 = 1_000;
+
+/// What can be done with events.
+#[derive(Debug)]
+pub struct Events<'a>(pub(super) &'a Engine);
+
+impl Engine {
+    /// What can be done with events.
+    #[must_use]
+    pub fn events(&self) -> Events<'_> {
+        Events(self)
+    }
+}
+
+impl From<Model> for Event {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            sequence: row.sequence,
+            event_type: row.event_type,
+            subject: row.subject,
+            client_id: row.client_id,
+            time: row.at.into(),
+            correlation_id: row.correlation_id,
+            data: row.data,
+        }
+    }
+}
+
+impl Events<'_> {
+    /// Gives every event that waits for it a sequence; gives how many there were. Any number of relays may
+    /// run, one at a time does something.
+    pub async fn relay(&self) -> Result<u64> {
+        let mut relayed = 0;
+        while store::any_waiting(self.0.db.reader()).await? {
+            let transaction = self.0.db.begin(Durability::Page).await?;
+            let batch = store::assign_sequences(&transaction, RELAY_BATCH).await?;
+            transaction.commit().await?;
+            relayed += batch;
+            if batch == 0 {
+                break;
+            }
+            self.0.notify(topics::SEQUENCED, "").await;
+        }
+        Ok(relayed)
+    }
+
+    /// One event.
+    pub async fn find(&self, actor: &Actor, event: EventId) -> Result<Option<Event>> {
+        let found = store::by_ids(self.0.db.reader(), actor.scope(), &[event]).await?;
+        Ok(found.into_iter().next().map(Event::from))
+    }
+
+    /// The events after this sequence, in order, at most 1,000; of these types only, where any are given.
+    pub async fn list_after(
+        &self,
+        actor: &Actor,
+        sequence: i64,
+        types: &[String],
+        limit: u64,
+    ) -> Result<Vec<Event>> {
+        let limit = limit.min(MOST);
+        let rows = store::after(self.0.db.reader(), actor.scope(), sequence, types, limit).await?;
+        Ok(rows.into_iter().map(Event::from).collect())
+    }
+}

@@ -1,0 +1,212 @@
+//! Finding integrations, and what belongs to them.
+
+use std::collections::HashMap;
+
+use entity::integration::Model;
+use entity::schedule;
+use sea_orm::DbErr;
+
+use super::Integrations;
+use super::health::Health;
+use super::model::{
+    Integration, IntegrationFilter, IntegrationOrder, IntegrationOrderField, IntegrationStatus, PauseReason,
+    Schedule, SkippedTick,
+};
+use crate::access::Actor;
+use crate::error::Result;
+use crate::ids::{IntegrationId, RunId};
+use crate::page::{OrderDirection, PageRequest, Paged};
+use crate::runs::SyncRun;
+use crate::store::integrations::{Key, NEVER, OrderValue};
+use crate::store::{integrations as store, schedules, stored_json};
+
+const SKIPPED: &str = "skipped ticks";
+
+impl TryFrom<Model> for Integration {
+    type Error = DbErr;
+
+    fn try_from(row: Model) -> Result<Self, DbErr> {
+        let reasons = [
+            (row.paused_manually, PauseReason::Manual),
+            (row.paused_for_credential, PauseReason::Credential),
+            (row.paused_for_failure, PauseReason::RepeatedFailure),
+        ];
+        let pause_reasons: Vec<_> = reasons
+            .into_iter()
+            .filter_map(|(set, reason)| set.then_some(reason))
+            .collect();
+        Ok(Self {
+            id: row.id,
+            client_id: row.client_id,
+            connector_id: row.connector_id,
+            name: row.name,
+            config: row.config,
+            streams: stored_json::read(row.streams)?,
+            status: if pause_reasons.is_empty() {
+                IntegrationStatus::Active
+            } else {
+                IntegrationStatus::Paused
+            },
+            pause_reasons,
+            health: Health::of(
+                row.last_run_status,
+                row.consecutive_failures,
+                row.paused_for_credential,
+            ),
+            retry: stored_json::read(row.retry)?,
+            requests_per_minute: row.requests_per_minute.map(i32::unsigned_abs),
+            consecutive_failures: row.consecutive_failures.unsigned_abs(),
+            created_at: row.created_at.into(),
+            updated_at: row.updated_at.into(),
+        })
+    }
+}
+
+impl From<schedule::Model> for Schedule {
+    fn from(row: schedule::Model) -> Self {
+        Self {
+            id: row.id,
+            integration_id: row.integration_id,
+            cron: row.cron,
+            timezone: row.timezone,
+            jitter_seconds: row.jitter_seconds.unsigned_abs(),
+            overlap: row.overlap,
+            catch_up_seconds: row.catch_up_seconds.unsigned_abs(),
+            next_due_at: row.next_due_at.map(Into::into),
+        }
+    }
+}
+
+impl Integrations<'_> {
+    /// One integration.
+    pub async fn find(&self, actor: &Actor, id: IntegrationId) -> Result<Option<Integration>> {
+        let found = store::find(self.0.db.reader(), actor.scope(), id).await?;
+        Ok(found.map(Integration::try_from).transpose()?)
+    }
+
+    /// These integrations, as far as the actor may see them.
+    pub async fn by_ids(
+        &self,
+        actor: &Actor,
+        ids: &[IntegrationId],
+    ) -> Result<HashMap<IntegrationId, Integration>> {
+        let rows = store::by_ids(self.0.db.reader(), actor.scope(), ids).await?;
+        rows.into_iter()
+            .map(|row| Ok((row.id, row.try_into()?)))
+            .collect()
+    }
+
+    /// A page of integrations.
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        filter: &IntegrationFilter,
+        order: IntegrationOrder,
+        page: &PageRequest,
+    ) -> Result<Paged<Integration>> {
+        let tag = match (order.field, order.direction) {
+            (IntegrationOrderField::CreatedAt, OrderDirection::Asc) => "integrations by creation",
+            (IntegrationOrderField::CreatedAt, OrderDirection::Desc) => {
+                "integrations by creation, last first"
+            }
+            (IntegrationOrderField::Name, OrderDirection::Asc) => "integrations by name",
+            (IntegrationOrderField::Name, OrderDirection::Desc) => "integrations by name, last first",
+            (IntegrationOrderField::NextRunAt, OrderDirection::Asc) => "integrations by next run",
+            (IntegrationOrderField::NextRunAt, OrderDirection::Desc) => {
+                "integrations by next run, last first"
+            }
+        };
+        let window = page.window::<Key>(tag)?;
+        let fits = |key: &Key| {
+            matches!(
+                (order.field, &key.0),
+                (IntegrationOrderField::CreatedAt, OrderValue::None(()))
+                    | (IntegrationOrderField::Name, OrderValue::Name(_))
+                    | (IntegrationOrderField::NextRunAt, OrderValue::Due(_))
+            )
+        };
+        if !window.after.iter().chain(&window.before).all(fits) {
+            return Err(crate::Error::BadCursor);
+        }
+        let rows = store::page(self.0.db.reader(), actor.scope(), filter, order, &window).await?;
+        let due = match order.field {
+            IntegrationOrderField::NextRunAt => {
+                let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+                self.schedules_for(actor, &ids).await?
+            }
+            _ => HashMap::new(),
+        };
+        let integrations: Result<Vec<Integration>, DbErr> =
+            rows.into_iter().map(Integration::try_from).collect();
+        Ok(window.page(tag, integrations?, |integration| {
+            let first = match order.field {
+                IntegrationOrderField::CreatedAt => OrderValue::None(()),
+                IntegrationOrderField::Name => OrderValue::Name(integration.name.clone()),
+                IntegrationOrderField::NextRunAt => {
+                    let next = due.get(&integration.id).and_then(|schedule| schedule.next_due_at);
+                    OrderValue::Due(next.map_or(NEVER, |next| next.timestamp_micros()))
+                }
+            };
+            Key(first, integration.id)
+        }))
+    }
+
+    /// How many integrations match.
+    pub async fn count(&self, actor: &Actor, filter: &IntegrationFilter) -> Result<u64> {
+        Ok(store::count(self.0.db.reader(), actor.scope(), filter).await?)
+    }
+
+    /// The schedules of these integrations.
+    pub async fn schedules_for(
+        &self,
+        actor: &Actor,
+        ids: &[IntegrationId],
+    ) -> Result<HashMap<IntegrationId, Schedule>> {
+        let rows = schedules::of_integrations(self.0.db.reader(), actor.scope(), ids).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.integration_id, row.into()))
+            .collect())
+    }
+
+    /// For each of these integrations, the run that is running or else comes next.
+    pub async fn active_runs(
+        &self,
+        actor: &Actor,
+        ids: &[IntegrationId],
+    ) -> Result<HashMap<IntegrationId, SyncRun>> {
+        let runs = store::active_runs(self.0.db.reader(), actor.scope(), ids).await?;
+        self.by_integration(actor, &runs).await
+    }
+
+    /// For each of these integrations, the run that ended last.
+    pub async fn last_runs(
+        &self,
+        actor: &Actor,
+        ids: &[IntegrationId],
+    ) -> Result<HashMap<IntegrationId, SyncRun>> {
+        let runs = store::last_runs(self.0.db.reader(), actor.scope(), ids).await?;
+        self.by_integration(actor, &runs).await
+    }
+
+    async fn by_integration(&self, actor: &Actor, runs: &[RunId]) -> Result<HashMap<IntegrationId, SyncRun>> {
+        let runs = self.0.runs().by_ids(actor, runs).await?;
+        Ok(runs.into_values().map(|run| (run.integration_id, run)).collect())
+    }
+
+    /// A page of the due times that did not become runs, newest first.
+    pub async fn skipped_ticks(
+        &self,
+        actor: &Actor,
+        id: IntegrationId,
+        page: &PageRequest,
+    ) -> Result<Paged<SkippedTick>> {
+        let window = page.window(SKIPPED)?;
+        let rows = schedules::skipped(self.0.db.reader(), actor.scope(), id, &window).await?;
+        let page = window.page(SKIPPED, rows, |tick| tick.due_at.micros());
+        Ok(page.map(|tick| SkippedTick {
+            due_at: tick.due_at.into(),
+            reason: tick.reason,
+        }))
+    }
+}

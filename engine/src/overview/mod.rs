@@ -1,0 +1,119 @@
+//! The status dashboard's figures.
+
+use chrono::TimeDelta;
+use entity::Timestamp;
+
+use crate::Engine;
+use crate::access::Actor;
+use crate::deadletters::{DeadLetterFilter, DeadLetterStatus};
+use crate::error::Result;
+use crate::ids::ClientId;
+use crate::runs::{SyncRunStatus, WaitReason};
+use crate::store::{integrations, overview as store, schedules};
+
+/// How far back the figures look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Window {
+    /// One hour.
+    LastHour,
+    /// A day.
+    #[default]
+    Last24Hours,
+    /// A week.
+    Last7Days,
+    /// Thirty days.
+    Last30Days,
+}
+
+impl Window {
+    const fn length(self) -> TimeDelta {
+        match self {
+            Self::LastHour => TimeDelta::hours(1),
+            Self::Last24Hours => TimeDelta::hours(24),
+            Self::Last7Days => TimeDelta::days(7),
+            Self::Last30Days => TimeDelta::days(30),
+        }
+    }
+}
+
+/// The figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Inbound webhooks in the window.
+    pub webhooks_received: u64,
+    /// Runs that ended in the window and were not cancelled.
+    pub syncs_executed: u64,
+    /// The share of them that succeeded whole, 0 to 1; none where there were none.
+    pub success_rate: Option<f64>,
+    /// Mean time of the upstreams' answers in the window; none where nobody measured.
+    pub average_upstream_response_ms: Option<f64>,
+    /// Runs that wait for their next attempt, now.
+    pub retrying: u64,
+    /// Open dead letters, now.
+    pub dead_letters: u64,
+    /// Runs that run, now.
+    pub running: u64,
+    /// Runs that wait, for whatever reason, now.
+    pub queued: u64,
+    /// Integrations that are failing, now.
+    pub failing: u64,
+    /// How late the most overdue schedule is; 0 where none is late.
+    pub scheduler_lag_seconds: Option<f64>,
+}
+
+/// What can be told at a glance.
+#[derive(Debug)]
+pub struct Overview<'a>(&'a Engine);
+
+impl Engine {
+    /// What can be told at a glance.
+    #[must_use]
+    pub fn overview(&self) -> Overview<'_> {
+        Overview(self)
+    }
+}
+
+impl Overview<'_> {
+    /// The figures, of everything that the actor may see, or of one client.
+    pub async fn figures(&self, actor: &Actor, window: Window, client: Option<ClientId>) -> Result<Figures> {
+        let (reader, scope, now) = (self.0.db.reader(), actor.scope(), self.0.clock.now());
+        let since = Timestamp::from(now - window.length());
+        let mut figures = Figures::default();
+        let mut succeeded = 0;
+        for (status, count) in store::ended(reader, scope, client, since).await? {
+            let count = count.unsigned_abs();
+            match status {
+                SyncRunStatus::Cancelled => continue,
+                SyncRunStatus::Succeeded => succeeded += count,
+                _ => {}
+            }
+            figures.syncs_executed += count;
+        }
+        if figures.syncs_executed > 0 {
+            figures.success_rate = Some(succeeded as f64 / figures.syncs_executed as f64);
+        }
+        for (status, reason, count) in store::unended(reader, scope, client).await? {
+            let count = count.unsigned_abs();
+            match status {
+                SyncRunStatus::Running => figures.running += count,
+                _ => figures.queued += count,
+            }
+            if status == SyncRunStatus::Queued
+                && matches!(reason, Some(WaitReason::Backoff | WaitReason::RateLimited))
+            {
+                figures.retrying += count;
+            }
+        }
+        let open = DeadLetterFilter {
+            client_id: client,
+            status: vec![DeadLetterStatus::Open],
+            ..DeadLetterFilter::default()
+        };
+        figures.dead_letters = self.0.dead_letters().count(actor, &open).await?;
+        figures.failing = integrations::count_failing(reader, scope, client).await?;
+        let overdue = schedules::most_overdue(reader, scope, now.into()).await?;
+        let late = overdue.map_or(0, |due| now.timestamp_micros() - due.micros());
+        figures.scheduler_lag_seconds = Some(late as f64 / 1e6);
+        Ok(figures)
+    }
+}

@@ -1,0 +1,25 @@
+//! The queue: one table, `sync_run`, which is the history too.
+//!
+//! `QUEUED → RUNNING → SUCCEEDED | PARTIALLY_SUCCEEDED | FAILED | CANCELLED`, and `RUNNING → QUEUED` again for a
+//! retry, a drain or a lost lease. Every arrow is one conditional `UPDATE` (`store::queue`) and commits with
+//! its event, its attempt and whatever else follows from it.
+//!
+//! The database decides, and notices hurry: a worker that hears nothing finds its work by polling.
+//!
+//! # Rejected
+//! A queue in Redis beside the history in the database: two places that must agree, which they cannot while
+//! one of them is being restored from a backup. A lock held for the length of a run, in either: it says
+//! nothing about a holder that is paused and will write when it wakes. The fence does.
+
+pub(crate) mod backoff;
+mod claim;
+mod enqueue;
+mod lease;
+mod settle;
+mod telling;
+
+pub use claim::{Claim, cancel_requested, claim, next_due};
+pub(crate) use enqueue::{NewRun, enqueue};
+pub use lease::{Renewed, renew, requeue_lost};
+pub use settle::{FAILURES_BEFORE_PAUSE, settle};
+pub(crate) use telling::{tell, told};

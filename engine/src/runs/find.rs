@@ -1,0 +1,140 @@
+//! Finding runs and what belongs to them.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use entity::sync_run::Model as Row;
+
+use super::model::{
+    LogEntry, LogLevel, StreamProgress, SyncAttempt, SyncRun, SyncRunFilter, SyncRunStatus, WaitReason,
+};
+use crate::access::Actor;
+use crate::ids::RunId;
+use crate::page::{PageRequest, Paged};
+use crate::store::runs::Waiting;
+use crate::store::{attempts, run_log, run_streams, runs};
+use crate::{Engine, Result};
+
+const RUNS: &str = "run";
+const LOGS: &str = "log";
+
+/// What can be done with runs.
+#[derive(Debug)]
+pub struct Runs<'a>(pub(super) &'a Engine);
+
+impl Engine {
+    /// What can be done with runs.
+    #[must_use]
+    pub fn runs(&self) -> Runs<'_> {
+        Runs(self)
+    }
+}
+
+impl Runs<'_> {
+    /// One run.
+    pub async fn find(&self, actor: &Actor, run: RunId) -> Result<Option<SyncRun>> {
+        let found = runs::find(self.0.db.reader(), actor.scope(), run).await?;
+        Ok(self.shown(found.into_iter().collect()).await?.pop())
+    }
+
+    /// These runs, as far as the actor may see them.
+    pub async fn by_ids(&self, actor: &Actor, ids: &[RunId]) -> Result<HashMap<RunId, SyncRun>> {
+        let found = runs::by_ids(self.0.db.reader(), actor.scope(), ids).await?;
+        Ok(self
+            .shown(found)
+            .await?
+            .into_iter()
+            .map(|run| (run.id, run))
+            .collect())
+    }
+
+    /// A page of runs, newest first.
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        filter: &SyncRunFilter,
+        page: &PageRequest,
+    ) -> Result<Paged<SyncRun>> {
+        let window = page.window::<RunId>(RUNS)?;
+        let rows = runs::page(self.0.db.reader(), actor.scope(), filter, &window).await?;
+        let shown = self.shown(rows).await?;
+        Ok(window.page(RUNS, shown, |run| run.id))
+    }
+
+    /// How many runs match.
+    pub async fn count(&self, actor: &Actor, filter: &SyncRunFilter) -> Result<u64> {
+        Ok(runs::count(self.0.db.reader(), actor.scope(), filter).await?)
+    }
+
+    /// The attempts at these runs, in order. The caller got the ids from runs it may see.
+    pub async fn attempts_for(&self, ids: &[RunId]) -> Result<HashMap<RunId, Vec<SyncAttempt>>> {
+        let mut of_run: HashMap<RunId, Vec<SyncAttempt>> = HashMap::new();
+        for row in attempts::of_runs(self.0.db.reader(), ids).await? {
+            of_run.entry(row.run_id).or_default().push(row.into());
+        }
+        Ok(of_run)
+    }
+
+    /// The streams of these runs, by name. The caller got the ids from runs it may see.
+    pub async fn streams_for(&self, ids: &[RunId]) -> Result<HashMap<RunId, Vec<StreamProgress>>> {
+        let mut of_run: HashMap<RunId, Vec<StreamProgress>> = HashMap::new();
+        for row in run_streams::of_runs(self.0.db.reader(), ids).await? {
+            of_run.entry(row.run_id).or_default().push(row.into());
+        }
+        Ok(of_run)
+    }
+
+    /// A page of a run's log, oldest first, of lines at least so grave. The caller got the id from a run it
+    /// may see.
+    pub async fn logs(&self, run: RunId, min_level: LogLevel, page: &PageRequest) -> Result<Paged<LogEntry>> {
+        let window = page.window::<i64>(LOGS)?;
+        let rows = run_log::page(self.0.db.reader(), run, min_level, &window).await?;
+        Ok(window.page(LOGS, rows, |row| row.id).map(Into::into))
+    }
+
+    /// Rows as a caller sees them: those that wait say why.
+    pub(super) async fn shown(&self, rows: Vec<Row>) -> Result<Vec<SyncRun>> {
+        let queued: Vec<RunId> = rows
+            .iter()
+            .filter(|row| row.status == SyncRunStatus::Queued)
+            .map(|row| row.id)
+            .collect();
+        let facts = runs::waiting(self.0.db.reader(), &queued).await?;
+        let facts: HashMap<RunId, Waiting> = facts.into_iter().map(|fact| (fact.id, fact)).collect();
+        let now = self.0.clock.now();
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let (reason, until) = match row.status {
+                    SyncRunStatus::Queued => wait(&row, facts.get(&row.id), now),
+                    _ => (None, None),
+                };
+                SyncRun {
+                    wait_reason: reason,
+                    wait_until: until,
+                    ..SyncRun::from(row)
+                }
+            })
+            .collect())
+    }
+}
+
+/// Why a queued run waits, and until when as far as anybody can know. What a person would have to undo comes
+/// before what passes by itself.
+fn wait(
+    row: &Row,
+    facts: Option<&Waiting>,
+    now: DateTime<Utc>,
+) -> (Option<WaitReason>, Option<DateTime<Utc>>) {
+    let not_before: DateTime<Utc> = row.not_before.into();
+    match facts {
+        Some(facts) if facts.credential => (Some(WaitReason::Credential), None),
+        Some(facts) if facts.paused => (Some(WaitReason::Paused), None),
+        Some(facts) if facts.behind => (Some(WaitReason::QueuedBehind), None),
+        _ if not_before > now => (
+            Some(row.wait_reason.unwrap_or(WaitReason::NotDue)),
+            Some(not_before),
+        ),
+        _ => (Some(WaitReason::Ready), Some(now)),
+    }
+}

@@ -1,0 +1,71 @@
+//! Attempts.
+
+use chrono::{DateTime, Utc};
+use entity::Timestamp;
+use entity::ids::RunId;
+use entity::sync_attempt::{Column, Entity, Model};
+use entity::sync_run::Model as Run;
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::Value;
+
+use super::queue::Hold;
+use super::statement::Sql;
+
+/// Writes that these runs were claimed. An attempt that a drain interrupted goes on under its number.
+pub(crate) async fn begin(
+    connection: &impl ConnectionTrait,
+    runs: &[Run],
+    worker: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    for run in runs {
+        let statement = Sql::new(connection.get_database_backend())
+            .text("INSERT INTO sync_attempt (run_id, number, fence, started_at, worker) VALUES (")
+            .bind(run.id)
+            .text(", ")
+            .bind(run.attempt)
+            .text(", ")
+            .bind(run.fence)
+            .text(", ")
+            .bind(Timestamp::from(now))
+            .text(", ")
+            .bind(worker)
+            .text(
+                ") ON CONFLICT (run_id, number) DO UPDATE SET fence = excluded.fence, worker = excluded.worker, \
+                 finished_at = NULL, error = NULL",
+            )
+            .build();
+        connection.execute_raw(statement).await?;
+    }
+    Ok(())
+}
+
+/// Writes that the attempt with this fence has ended.
+pub(crate) async fn end(
+    connection: &impl ConnectionTrait,
+    hold: Hold,
+    error: Option<&Value>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let statement = Sql::new(connection.get_database_backend())
+        .text("UPDATE sync_attempt SET finished_at = ")
+        .bind(Timestamp::from(now))
+        .text(", error = ")
+        .bind(error.cloned())
+        .text(" WHERE finished_at IS NULL AND run_id = ")
+        .bind(hold.run)
+        .text(" AND fence = ")
+        .bind(hold.fence)
+        .build();
+    connection.execute_raw(statement).await.map(|_| ())
+}
+
+/// The attempts at these runs, the first of each run first.
+pub(crate) async fn of_runs(connection: &impl ConnectionTrait, runs: &[RunId]) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::RunId.is_in(runs.iter().copied()))
+        .order_by_asc(Column::RunId)
+        .order_by_asc(Column::Number)
+        .all(connection)
+        .await
+}

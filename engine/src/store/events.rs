@@ -1,0 +1,130 @@
+//! The outbox: events, written in the transaction that makes them true.
+
+use entity::ids::EventId;
+use entity::outbox_event::{Column, Entity, Model};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Select,
+};
+
+use super::statement::Sql;
+use super::stored_json::storable;
+use crate::access::Scope;
+use crate::events::EventDraft;
+use crate::{Engine, correlation};
+
+/// Only one relay at a time gives sequences; the number is ours alone among PostgreSQL's advisory locks.
+const RELAY_LOCK: &str = "SELECT pg_advisory_xact_lock(7305804402566329)";
+
+/// Writes an event. It has no sequence yet: the relay gives one.
+pub(crate) async fn append(
+    connection: &impl ConnectionTrait,
+    engine: &Engine,
+    draft: EventDraft,
+) -> Result<(), DbErr> {
+    let row = Model {
+        id: EventId::new(engine.new_uuid()),
+        sequence: None,
+        event_type: draft.event_type.to_owned(),
+        subject: draft.subject,
+        client_id: draft.client_id,
+        correlation_id: draft
+            .correlation_id
+            .unwrap_or_else(|| correlation::current(&*engine.random)),
+        at: engine.timestamp(),
+        data: storable(draft.data),
+    };
+    Entity::insert(row.into_active_model())
+        .exec_without_returning(connection)
+        .await
+        .map(|_| ())
+}
+
+/// Gives a sequence to at most `limit` events that have none, in the order of their ids; gives how many.
+///
+/// An event's id is made before its transaction commits, so ids do not tell in which order events became
+/// visible, and neither would a database's sequence. Only here, where one transaction at a time looks at what
+/// has committed, does a number mean "whoever has read up to it has missed nothing".
+pub(crate) async fn assign_sequences(connection: &impl ConnectionTrait, limit: u64) -> Result<u64, DbErr> {
+    if connection.get_database_backend() == DbBackend::Postgres {
+        connection.execute_unprepared(RELAY_LOCK).await?;
+    }
+    let statement = Sql::new(connection.get_database_backend())
+        .text(
+            "UPDATE outbox_event SET sequence = numbered.sequence FROM (\
+                 SELECT waiting.id AS id, last.sequence + ROW_NUMBER() OVER (ORDER BY waiting.id) AS sequence \
+                 FROM (SELECT id FROM outbox_event WHERE sequence IS NULL ORDER BY id LIMIT ",
+        )
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .text(
+            ") AS waiting CROSS JOIN (SELECT COALESCE(MAX(sequence), 0) AS sequence FROM outbox_event) AS last\
+             ) AS numbered WHERE outbox_event.id = numbered.id",
+        )
+        .build();
+    connection
+        .execute_raw(statement)
+        .await
+        .map(|done| done.rows_affected())
+}
+
+/// Whether events wait for a sequence.
+pub(crate) async fn any_waiting(connection: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    let waiting = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Sequence.is_null())
+        .limit(1)
+        .into_tuple::<EventId>()
+        .one(connection)
+        .await?;
+    Ok(waiting.is_some())
+}
+
+fn within(scope: Scope) -> Select<Entity> {
+    match scope {
+        Scope::All => Entity::find(),
+        Scope::Client(client) => Entity::find().filter(Column::ClientId.eq(client)),
+    }
+}
+
+/// These events, as far as they are in scope.
+pub(crate) async fn by_ids(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    ids: &[EventId],
+) -> Result<Vec<Model>, DbErr> {
+    within(scope)
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .all(connection)
+        .await
+}
+
+/// The events after this sequence, in order; of these types only, where any are given.
+pub(crate) async fn after(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    sequence: i64,
+    types: &[String],
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let mut query = within(scope).filter(Column::Sequence.gt(sequence));
+    if !types.is_empty() {
+        query = query.filter(Column::EventType.is_in(types));
+    }
+    query
+        .order_by_asc(Column::Sequence)
+        .limit(limit)
+        .all(connection)
+        .await
+}
+
+/// The last sequence given.
+pub(crate) async fn last_sequence(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    Entity::find()
+        .select_only()
+        .column_as(Column::Sequence.max(), "last")
+        .into_tuple::<Option<i64>>()
+        .one(connection)
+        .await
+        .map(|last| last.flatten().unwrap_or(0))
+}

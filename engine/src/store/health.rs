@@ -1,0 +1,50 @@
+//! What the end of a run writes into its integration.
+
+use chrono::{DateTime, Utc};
+use entity::Timestamp;
+use entity::sync_run::Model as Run;
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::statement::Sql;
+
+/// Writes how a run ended. None when there is no such integration any more; otherwise the reason for which
+/// this paused it, if it did.
+pub(crate) async fn record(
+    connection: &impl ConnectionTrait,
+    run: &Run,
+    failed: bool,
+    refused: bool,
+    most: i32,
+    now: DateTime<Utc>,
+) -> Result<Option<Option<&'static str>>, DbErr> {
+    let pauses = refused || failed;
+    let statement = Sql::new(connection.get_database_backend())
+        .text("UPDATE integration SET last_run_status = ")
+        .bind(run.status)
+        .text(", consecutive_failures = CASE WHEN ")
+        .bind(failed)
+        .text(" THEN consecutive_failures + 1 ELSE 0 END, paused_for_credential = paused_for_credential OR ")
+        .bind(refused)
+        .text(", paused_for_failure = paused_for_failure OR (")
+        .bind(failed && !refused)
+        .text(" AND consecutive_failures + 1 >= ")
+        .bind(most)
+        .text("), updated_at = CASE WHEN ")
+        .bind(pauses)
+        .text(" THEN ")
+        .bind(Timestamp::from(now))
+        .text(" ELSE updated_at END WHERE id = ")
+        .bind(run.integration_id)
+        .text(" RETURNING consecutive_failures")
+        .build();
+    let Some(row) = connection.query_one_raw(statement).await? else {
+        return Ok(None);
+    };
+    let failures: i32 = row.try_get("", "consecutive_failures")?;
+    let reason = match (refused, failed) {
+        (true, _) => Some("CREDENTIAL"),
+        (false, true) if failures == most => Some("REPEATED_FAILURE"),
+        _ => None,
+    };
+    Ok(Some(reason))
+}

@@ -1,0 +1,59 @@
+//! Every query, one file an aggregate: functions over a connection, that know no actor and decide nothing.
+//!
+//! What a caller may see is an argument ([`Scope`](crate::access::Scope)) of every function that reads for one;
+//! a function without it is for the engine's own work. Nothing here commits: who calls holds the transaction.
+
+pub(crate) mod attempts;
+pub(crate) mod clients;
+pub(crate) mod connectors;
+pub(crate) mod dead_letters;
+pub(crate) mod deletions;
+pub(crate) mod events;
+pub(crate) mod health;
+pub(crate) mod integrations;
+pub(crate) mod keyset;
+pub(crate) mod overview;
+pub(crate) mod packed;
+pub(crate) mod purge;
+pub(crate) mod queue;
+pub(crate) mod records_read;
+pub(crate) mod records_write;
+pub(crate) mod rejected;
+pub(crate) mod run_log;
+pub(crate) mod run_streams;
+pub(crate) mod runs;
+pub(crate) mod schedules;
+pub(crate) mod statement;
+pub(crate) mod stored_json;
+pub(crate) mod stream_state;
+pub(crate) mod ticks;
+
+use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
+use sea_orm::{DbErr, SqlErr};
+
+/// Whether a row was written, or another one has its unique key already.
+///
+/// Asking first whether the key is free would not do: two who ask at once are both told yes. After a false,
+/// the transaction is of no more use on PostgreSQL.
+pub(crate) fn unless_taken<T>(written: Result<T, DbErr>) -> Result<bool, DbErr> {
+    match written {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// That a column contains this text, whatever the case of its letters; `%` and `_` mean themselves.
+pub(crate) fn contains(column: impl Into<Expr>, text: &str) -> Expr {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    let lower: Expr = sea_orm::sea_query::Func::lower(column.into()).into();
+    lower.like(LikeExpr::new(pattern.to_lowercase()).escape('\\'))
+}

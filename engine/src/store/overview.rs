@@ -1,0 +1,55 @@
+//! The dashboard's figures: three counts, each from an index.
+
+use entity::ids::ClientId;
+use entity::words::{SyncRunStatus, WaitReason};
+use entity::{Timestamp, sync_run};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Select};
+
+use crate::access::Scope;
+
+fn runs(scope: Scope, client: Option<ClientId>) -> Select<sync_run::Entity> {
+    let mut query = sync_run::Entity::find().select_only();
+    if let Scope::Client(own) = scope {
+        query = query.filter(sync_run::Column::ClientId.eq(own));
+    }
+    if let Some(client) = client {
+        query = query.filter(sync_run::Column::ClientId.eq(client));
+    }
+    query
+}
+
+/// How many runs ended since then, by how.
+pub(crate) async fn ended(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    client: Option<ClientId>,
+    since: Timestamp,
+) -> Result<Vec<(SyncRunStatus, i64)>, DbErr> {
+    runs(scope, client)
+        .column(sync_run::Column::Status)
+        .column_as(Expr::cust("COUNT(*)"), "count")
+        .filter(sync_run::Column::FinishedAt.gte(since))
+        .group_by(sync_run::Column::Status)
+        .into_tuple()
+        .all(connection)
+        .await
+}
+
+/// How many runs have not ended, by where they stand and why they wait.
+pub(crate) async fn unended(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    client: Option<ClientId>,
+) -> Result<Vec<(SyncRunStatus, Option<WaitReason>, i64)>, DbErr> {
+    runs(scope, client)
+        .column(sync_run::Column::Status)
+        .column(sync_run::Column::WaitReason)
+        .column_as(Expr::cust("COUNT(*)"), "count")
+        .filter(sync_run::Column::Status.is_in([SyncRunStatus::Queued, SyncRunStatus::Running]))
+        .group_by(sync_run::Column::Status)
+        .group_by(sync_run::Column::WaitReason)
+        .into_tuple()
+        .all(connection)
+        .await
+}

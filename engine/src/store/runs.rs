@@ -1,0 +1,204 @@
+//! Runs as a caller sees them: made, found, listed, counted.
+
+use entity::ids::{IntegrationId, RunId};
+use entity::sync_run::{ActiveModel, Column, Entity, Model};
+use entity::words::{ClientStatus, SyncMode, SyncRunStatus};
+use entity::{Timestamp, client, integration};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select,
+};
+
+use super::statement::Sql;
+use crate::access::Scope;
+use crate::page::Window;
+use crate::runs::SyncRunFilter;
+
+/// Writes a run. False when one with its idempotency key, or for its due time, is there already.
+pub(crate) async fn insert(connection: &impl ConnectionTrait, run: ActiveModel) -> Result<bool, DbErr> {
+    let inserted = Entity::insert(run)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(connection)
+        .await?;
+    Ok(inserted > 0)
+}
+
+/// The run that a key made.
+pub(crate) async fn find_by_key(
+    connection: &impl ConnectionTrait,
+    integration: IntegrationId,
+    key: &str,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::IntegrationId.eq(integration))
+        .filter(Column::IdempotencyKey.eq(key))
+        .one(connection)
+        .await
+}
+
+fn within(scope: Scope) -> Select<Entity> {
+    match scope {
+        Scope::All => Entity::find(),
+        Scope::Client(client) => Entity::find().filter(Column::ClientId.eq(client)),
+    }
+}
+
+fn matching(scope: Scope, filter: &SyncRunFilter) -> Select<Entity> {
+    let mut query = within(scope);
+    if let Some(client) = filter.client_id {
+        query = query.filter(Column::ClientId.eq(client));
+    }
+    if let Some(integration) = filter.integration_id {
+        query = query.filter(Column::IntegrationId.eq(integration));
+    }
+    if !filter.status.is_empty() {
+        query = query.filter(Column::Status.is_in(filter.status.iter().copied()));
+    }
+    if !filter.trigger.is_empty() {
+        query = query.filter(Column::Trigger.is_in(filter.trigger.iter().copied()));
+    }
+    if let Some(after) = filter.queued_after {
+        query = query.filter(Column::QueuedAt.gt(Timestamp::from(after)));
+    }
+    if let Some(before) = filter.queued_before {
+        query = query.filter(Column::QueuedAt.lt(Timestamp::from(before)));
+    }
+    if !filter.error_kind.is_empty() {
+        let kinds = filter.error_kind.iter().map(|kind| kind.as_str());
+        query = query.filter(Expr::cust("sync_run.error ->> 'kind'").is_in(kinds));
+    }
+    query
+}
+
+/// One run, if it is in scope.
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    run: RunId,
+) -> Result<Option<Model>, DbErr> {
+    within(scope).filter(Column::Id.eq(run)).one(connection).await
+}
+
+/// These runs, as far as they are in scope.
+pub(crate) async fn by_ids(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    runs: &[RunId],
+) -> Result<Vec<Model>, DbErr> {
+    within(scope)
+        .filter(Column::Id.is_in(runs.iter().copied()))
+        .all(connection)
+        .await
+}
+
+/// A page of runs, newest first.
+pub(crate) async fn page(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    filter: &SyncRunFilter,
+    window: &Window<RunId>,
+) -> Result<Vec<Model>, DbErr> {
+    let mut query = matching(scope, filter);
+    if let Some(after) = window.after {
+        query = query.filter(Column::Id.lt(after));
+    }
+    if let Some(before) = window.before {
+        query = query.filter(Column::Id.gt(before));
+    }
+    query = if window.backward {
+        query.order_by_asc(Column::Id)
+    } else {
+        query.order_by_desc(Column::Id)
+    };
+    query.limit(window.limit()).all(connection).await
+}
+
+/// How many runs match.
+pub(crate) async fn count(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    filter: &SyncRunFilter,
+) -> Result<u64, DbErr> {
+    matching(scope, filter).count(connection).await
+}
+
+/// The runs of an integration that have not ended, the first to run first.
+pub(crate) async fn active(
+    connection: &impl ConnectionTrait,
+    integration: IntegrationId,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::IntegrationId.eq(integration))
+        .filter(Column::Status.is_in([SyncRunStatus::Queued, SyncRunStatus::Running]))
+        .order_by_asc(Column::QueuedAt)
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await
+}
+
+/// Whether a full refresh of the integration began after this run was made.
+pub(crate) async fn refreshed_since(connection: &impl ConnectionTrait, run: &Model) -> Result<bool, DbErr> {
+    let later = Entity::find()
+        .filter(Column::IntegrationId.eq(run.integration_id))
+        .filter(Column::Mode.eq(SyncMode::FullRefresh))
+        .filter(Column::Id.ne(run.id))
+        .filter(Column::StartedAt.gt(run.started_at))
+        .count(connection)
+        .await?;
+    Ok(later > 0)
+}
+
+/// An integration that is not deleted, with its client, if it is in scope.
+pub(crate) async fn integration(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    id: IntegrationId,
+) -> Result<Option<(integration::Model, client::Model)>, DbErr> {
+    let mut query = integration::Entity::find_by_id(id).filter(integration::Column::DeletedAt.is_null());
+    if let Scope::Client(client) = scope {
+        query = query.filter(integration::Column::ClientId.eq(client));
+    }
+    let Some(found) = query.one(connection).await? else {
+        return Ok(None);
+    };
+    let owner = client::Entity::find_by_id(found.client_id)
+        .one(connection)
+        .await?;
+    Ok(owner.map(|owner| (found, owner)))
+}
+
+/// What keeps a queued run from running, as far as other rows say it.
+#[derive(Debug, FromQueryResult)]
+pub(crate) struct Waiting {
+    pub(crate) id: RunId,
+    pub(crate) paused: bool,
+    pub(crate) credential: bool,
+    pub(crate) behind: bool,
+}
+
+/// For each of these queued runs, what keeps it from running.
+pub(crate) async fn waiting(
+    connection: &impl ConnectionTrait,
+    runs: &[RunId],
+) -> Result<Vec<Waiting>, DbErr> {
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statement = Sql::new(connection.get_database_backend())
+        .text(
+            "SELECT run.id, (integration.paused_manually OR integration.paused_for_failure OR client.status <> ",
+        )
+        .bind(ClientStatus::Active)
+        .text(
+            ") AS paused, integration.paused_for_credential AS credential, \
+             EXISTS (SELECT 1 FROM sync_run AS other WHERE other.integration_id = run.integration_id AND (other.status = 'RUNNING' \
+                 OR (other.status = 'QUEUED' AND (other.queued_at, other.id) < (run.queued_at, run.id)))) AS behind \
+             FROM sync_run AS run JOIN integration ON integration.id = run.integration_id \
+             JOIN client ON client.id = run.client_id WHERE run.id IN (",
+        )
+        .list(runs.iter().copied())
+        .text(")")
+        .build();
+    Waiting::find_by_statement(statement).all(connection).await
+}

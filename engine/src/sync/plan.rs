@@ -1,0 +1,103 @@
+//! From a claim to what it reads: the integration's connector, with its configuration.
+
+use connectors::Connector;
+use connectors::error::{ErrorKind as ReadKind, ReadError};
+use connectors::read::{Checkpoint, ReadRequest, RetryMode};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::ending::sync_error;
+use super::source::{Source, StreamSource};
+use crate::Engine;
+use crate::integrations;
+use crate::queue::Claim;
+use crate::runs::SyncError;
+use crate::store;
+
+/// A connector with an integration's configuration, secrets included. Has no `Debug`, on purpose.
+pub(super) struct Configured {
+    engine: Engine,
+    connector: Connector,
+    config: Value,
+}
+
+/// What the claim reads.
+pub(super) async fn load(engine: &Engine, claim: &Claim) -> Result<Configured, SyncError> {
+    let internal = |code: &str, message: &str, retryable: bool| {
+        sync_error(
+            ReadError {
+                retryable,
+                ..ReadError::new(ReadKind::Internal, code, message)
+            },
+            None,
+        )
+    };
+    let reader = engine.db.reader();
+    let row = store::integrations::find(reader, crate::Scope::All, claim.integration_id())
+        .await
+        .map_err(|error| {
+            tracing::error!(%error, "the integration could not be read");
+            internal("DATABASE", "The database could not be read.", true)
+        })?;
+    let row = row.ok_or_else(|| internal("INTEGRATION_DELETED", "The integration was deleted.", false))?;
+    let connector = engine
+        .connectors
+        .plan(reader, row.connector_id)
+        .await
+        .map_err(|error| {
+            tracing::error!(error = %error.chain(), "the connector could not be loaded");
+            let retryable = matches!(error, crate::Error::Unavailable(_));
+            internal(
+                "CONNECTOR_UNUSABLE",
+                "The connector's manifest cannot be used by this version of Syncline.",
+                retryable,
+            )
+        })?;
+    let config = integrations::full_config(engine, &row).map_err(|error| {
+        tracing::error!(error = %error.chain(), "the integration's secrets could not be opened");
+        let message =
+            "The integration's secrets cannot be opened: the master key is not the one that sealed them.";
+        internal("SECRETS_UNREADABLE", message, false)
+    })?;
+    Ok(Configured {
+        engine: engine.clone(),
+        connector,
+        config,
+    })
+}
+
+impl Source for Configured {
+    fn open(
+        &self,
+        stream: &str,
+        checkpoint: Checkpoint,
+        full_refresh: bool,
+        cancel: CancellationToken,
+    ) -> Result<StreamSource, ReadError> {
+        let described = self
+            .connector
+            .streams()
+            .iter()
+            .find(|described| described.name == stream);
+        let described = described.ok_or_else(|| {
+            let message = format!("The connector has no stream {stream:?}.");
+            ReadError::new(ReadKind::Config, "UNKNOWN_STREAM", message)
+        })?;
+        // The engine repeats what failed, under the integration's policy and without holding a worker.
+        let context = self
+            .engine
+            .connectors
+            .read_context(RetryMode::LeaveToCaller, cancel);
+        let request = ReadRequest {
+            stream: stream.to_owned(),
+            config: self.config.clone(),
+            checkpoint,
+            full_refresh,
+        };
+        let pages = self.connector.read(&context, request)?;
+        Ok(StreamSource {
+            primary_key: described.primary_key.clone(),
+            pages,
+        })
+    }
+}

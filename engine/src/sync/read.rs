@@ -1,0 +1,154 @@
+//! Reading ahead of writing, within bounds.
+//!
+//! A task pulls pages from the source and prepares them; the writer gathers what is ready. What lies between
+//! the two is bounded in bytes, not in pages: a page may be 200 bytes or 20 MB. The writer's share of the
+//! budget counts until its transaction has committed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use connectors::error::ReadError;
+use connectors::read::PageStream;
+use futures::StreamExt;
+use platform::clock::SharedClock;
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::diff::{Prepared, prepare};
+use super::source::StreamSource;
+
+/// What may lie between reading and writing, in KiB. A larger page passes alone. Four times as much won nothing
+/// in time and cost 26 MB at the peak: each byte is held in several copies on its way into the database.
+const BUDGET_KIB: usize = 2 * 1024;
+/// A group is written when it has so many bytes: half of the budget, so that the other half fills meanwhile.
+const GROUP_BYTES: usize = BUDGET_KIB * 1024 / 2;
+/// A group is written when it has so many records.
+const GROUP_RECORDS: usize = 10_000;
+/// After a group was written, the next one is given this long to grow. Progress is promised every 100 ms;
+/// half of that is for the transaction itself. A page that comes later than this is written at once.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// A prepared page and its share of the budget.
+struct Ready {
+    page: Prepared,
+    share: OwnedSemaphorePermit,
+}
+
+/// The pages of a stream, prepared ahead.
+pub(super) struct Reading {
+    pages: mpsc::UnboundedReceiver<Result<Ready, ReadError>>,
+    clock: SharedClock,
+    last_group: Option<Duration>,
+    ended: Option<Result<(), ReadError>>,
+    /// Dropped with the reading: the task stops, and the source with it.
+    _task: AbortOnDropHandle<()>,
+}
+
+/// Pages to be written in one transaction. Their share of the budget is held until the group is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    pub(super) pages: Vec<Prepared>,
+    shares: Vec<OwnedSemaphorePermit>,
+    records: usize,
+    bytes: usize,
+}
+
+impl Group {
+    fn push(&mut self, ready: Ready) {
+        self.records += ready.page.packed.len();
+        self.bytes += ready.page.packed.bytes();
+        self.pages.push(ready.page);
+        self.shares.push(ready.share);
+    }
+
+    fn is_full(&self) -> bool {
+        self.records >= GROUP_RECORDS || self.bytes >= GROUP_BYTES
+    }
+}
+
+impl Reading {
+    /// Begins to read.
+    pub(super) fn begin(source: StreamSource, stream: &str, clock: SharedClock) -> Self {
+        let (sender, pages) = mpsc::unbounded_channel();
+        let task = tokio::spawn(ahead(source.pages, source.primary_key, stream.to_owned(), sender));
+        Self {
+            pages,
+            clock,
+            last_group: None,
+            ended: None,
+            _task: AbortOnDropHandle::new(task),
+        }
+    }
+
+    /// The next group, not empty; or how the reading ended. Safe to cancel: a page that was received is not
+    /// lost, because it is kept in `group`.
+    pub(super) async fn gather(&mut self, group: &mut Group) -> Option<Result<(), ReadError>> {
+        if group.pages.is_empty() && self.ended.is_none() {
+            let received = self.pages.recv().await;
+            self.take(received, group);
+        }
+        while self.ended.is_none() && !group.is_full() {
+            match self.pages.try_recv() {
+                Ok(received) => self.take(Some(received), group),
+                Err(TryRecvError::Disconnected) => self.take(None, group),
+                Err(TryRecvError::Empty) => {
+                    let now = self.clock.monotonic();
+                    let until = self.last_group.map_or(now, |last| last + LINGER);
+                    if until <= now {
+                        break;
+                    }
+                    let lingering = self.clock.sleep(until - now);
+                    tokio::select! {
+                        received = self.pages.recv() => self.take(received, group),
+                        () = lingering => break,
+                    }
+                }
+            }
+        }
+        if group.pages.is_empty() {
+            self.ended.take()
+        } else {
+            None
+        }
+    }
+
+    /// Notes that a group was written.
+    pub(super) fn written(&mut self) {
+        self.last_group = Some(self.clock.monotonic());
+    }
+
+    fn take(&mut self, received: Option<Result<Ready, ReadError>>, group: &mut Group) {
+        match received {
+            Some(Ok(ready)) => group.push(ready),
+            Some(Err(error)) => self.ended = Some(Err(error)),
+            None => self.ended = Some(Ok(())),
+        }
+    }
+}
+
+async fn ahead(
+    mut pages: PageStream,
+    primary_key: Vec<Vec<String>>,
+    stream: String,
+    sender: mpsc::UnboundedSender<Result<Ready, ReadError>>,
+) {
+    let budget = Arc::new(Semaphore::new(BUDGET_KIB));
+    while let Some(page) = pages.next().await {
+        let ready = match page {
+            Err(error) => Err(error),
+            Ok(page) => {
+                let page = prepare(page, &primary_key, &stream);
+                let kib = u32::try_from((page.packed.bytes() / 1024 + 1).min(BUDGET_KIB)).unwrap_or(1);
+                let Ok(share) = Arc::clone(&budget).acquire_many_owned(kib).await else {
+                    return;
+                };
+                Ok(Ready { page, share })
+            }
+        };
+        let stop = ready.is_err();
+        if sender.send(ready).is_err() || stop {
+            return;
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Where pages come from.
+
+use connectors::error::ReadError;
+use connectors::read::{Checkpoint, PageStream};
+use tokio_util::sync::CancellationToken;
+
+/// A stream, ready to be read.
+pub struct StreamSource {
+    /// The paths of the parts of a record's key; empty where the stream declares none, and a record is then
+    /// its own key.
+    pub primary_key: Vec<Vec<String>>,
+    /// The pages.
+    pub pages: PageStream,
+}
+
+/// Something with streams that can be read: a connector with an integration's configuration.
+pub trait Source: Send + Sync {
+    /// Begins to read a stream.
+    ///
+    /// # Errors
+    /// When there is no such stream, or its configuration cannot work.
+    fn open(
+        &self,
+        stream: &str,
+        checkpoint: Checkpoint,
+        full_refresh: bool,
+        cancel: CancellationToken,
+    ) -> Result<StreamSource, ReadError>;
+}

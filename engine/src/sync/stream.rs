@@ -1,0 +1,128 @@
+//! One stream of a run, from its opening to its end.
+
+use entity::words::{LogLevel, SyncMode};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::apply::{Applied, Applier};
+use super::read::{Group, Reading};
+use super::{Ending, Source, StopSignals, Tally, checkpoint, deletions};
+use crate::Engine;
+use crate::queue::Claim;
+use crate::runs::SyncProgress;
+use crate::store::run_log::LogLine;
+
+/// Reads a stream to its end. `Err` is how the run ends instead.
+pub(super) async fn run(
+    engine: &Engine,
+    claim: &Claim,
+    source: &dyn Source,
+    stream: &str,
+    stop: &StopSignals,
+    tally: &mut Tally,
+) -> Result<(), Ending> {
+    let began = engine.clock.monotonic();
+    let opened = tokio::select! {
+        biased;
+        ending = stopped(stop) => return Err(ending),
+        opened = checkpoint::open(engine, claim, stream) => opened.map_err(Ending::from)?,
+    };
+    if opened.cancel_requested {
+        return Err(Ending::Cancelled);
+    }
+    // The source is stopped by whatever stops the run, and by leaving this function.
+    let reading = CancellationToken::new();
+    let _stop_reading = reading.clone().drop_guard();
+    let full_refresh = claim.row().mode == SyncMode::FullRefresh;
+    let pages = source
+        .open(stream, opened.checkpoint, full_refresh, reading)
+        .map_err(|error| Ending::from_read(error, stream))?;
+    let mut pages = Reading::begin(pages, stream, engine.clock.clone());
+    let marking = opened.marking.then_some(opened.generation);
+    let mut applier = Applier {
+        engine,
+        claim,
+        stream,
+        stream_id: opened.stream_id,
+        marking,
+        notes: 0,
+    };
+    let mut total = SyncProgress::default();
+    loop {
+        let mut group = Group::default();
+        let ended = tokio::select! {
+            biased;
+            ending = stopped(stop) => match ending {
+                // What has been read is written before the run is put back.
+                Ending::Drained if !group.pages.is_empty() => None,
+                ending => return Err(ending),
+            },
+            ended = pages.gather(&mut group) => ended,
+        };
+        match ended {
+            Some(Ok(())) => break,
+            Some(Err(error)) => {
+                let stats = error.stats;
+                tracing::warn!(stream, code = %error.code, kind = error.kind.as_str(), "{}", error.message);
+                applier.spent(stats).await.map_err(Ending::from)?;
+                return Err(Ending::from_read(error, stream));
+            }
+            None => {}
+        }
+        let applied = write(&mut applier, &mut group, stop).await?;
+        drop(group);
+        pages.written();
+        tally.pages += applied.done.pages;
+        tally.read += applied.done.records_read;
+        tally.failed += applied.done.records_failed;
+        add(&mut total, &applied.done);
+        if applied.cancel_requested {
+            return Err(Ending::Cancelled);
+        }
+        if tally.over_budget(false) {
+            return Err(Ending::failed(tally.over_budget_error(stream)));
+        }
+    }
+    let seconds = (engine.clock.monotonic() - began).as_secs_f64();
+    let line = LogLine::new(
+        LogLevel::Info,
+        "stream read to its end",
+        json!({
+            "stream": stream, "seconds": (seconds * 1000.0).round() / 1000.0, "pages": total.pages,
+            "records_read": total.records_read, "records_added": total.records_added,
+            "records_updated": total.records_updated, "records_unchanged": total.records_unchanged,
+            "records_failed": total.records_failed,
+        }),
+    );
+    deletions::finish(&applier, full_refresh, opened.generation, line, stop).await
+}
+
+/// Writes a group. It is not interrupted by a cancellation or a drain, both of which can wait for a
+/// transaction, but by the loss of the lease, which the fence would refuse anyway.
+async fn write(applier: &mut Applier<'_>, group: &mut Group, stop: &StopSignals) -> Result<Applied, Ending> {
+    let pages = std::mem::take(&mut group.pages);
+    tokio::select! {
+        biased;
+        () = stop.abort.cancelled() => Err(Ending::Lost),
+        applied = applier.write(pages) => applied.map_err(Ending::from),
+    }
+}
+
+/// Ends when the run is stopped from outside.
+pub(super) async fn stopped(stop: &StopSignals) -> Ending {
+    tokio::select! {
+        biased;
+        () = stop.abort.cancelled() => Ending::Lost,
+        () = stop.cancel.cancelled() => Ending::Cancelled,
+        () = stop.drain.cancelled() => Ending::Drained,
+    }
+}
+
+fn add(total: &mut SyncProgress, done: &SyncProgress) {
+    total.pages += done.pages;
+    total.records_read += done.records_read;
+    total.records_added += done.records_added;
+    total.records_updated += done.records_updated;
+    total.records_unchanged += done.records_unchanged;
+    total.records_failed += done.records_failed;
+}

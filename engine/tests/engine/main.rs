@@ -1,0 +1,35 @@
+//! The services on real databases: every test runs on SQLite, and on PostgreSQL where
+//! `SYNCLINE_TEST_POSTGRES_URL` names a server on which databases may be made.
+
+#[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod connectors;
+#[cfg(test)]
+mod dead_letters;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod integrations;
+#[cfg(test)]
+mod migrations;
+#[cfg(test)]
+mod overview;
+#[cfg(test)]
+mod queue;
+#[cfg(test)]
+mod records;
+#[cfg(test)]
+mod retention;
+#[cfg(test)]
+mod schedule;
+#[cfg(test)]
+mod sync;
+#[cfg(test)]
+mod upstream;
+#[cfg(test)]
+mod watch;
+#[cfg(test)]
+mod work;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,121 @@
+use engine::ids::{IntegrationId, RecordId};
+use engine::records::{Record, RecordList};
+use engine::{Actor, Error, PageRequest};
+use entity::record;
+use sea_orm::{ActiveModelTrait, Set};
+
+use crate::world::{OPERATOR, World, new_id, on_both_databases};
+
+fn list(integration_id: IntegrationId) -> RecordList {
+    RecordList {
+        integration_id,
+        stream: "users".to_owned(),
+        changed_after: None,
+        include_deleted: false,
+    }
+}
+
+/// All records of a listing, two a page, and the last cursor.
+async fn walk(world: &World, list: &RecordList) -> (Vec<Record>, Option<String>) {
+    let (mut records, mut page, mut last) = (Vec::new(), PageRequest::first(2), None);
+    loop {
+        let found = world.engine.records().list(&OPERATOR, list, &page).await.unwrap();
+        last = found.end_cursor().map(str::to_owned).or(last);
+        let more = found.has_next;
+        records.extend(found.into_items());
+        if !more {
+            return (records, last);
+        }
+        page.after = last.clone();
+    }
+}
+
+fn keys(records: &[Record]) -> Vec<&str> {
+    records.iter().map(|record| record.key.as_str()).collect()
+}
+
+on_both_databases! {
+    async fn by_key_byte_by_byte(world: World) {
+        let (_, integration) = world.furnished().await;
+        let stream = world.stream(integration.id, "users").await;
+        for (number, key) in ["b", "a", "B", "10", "9", "é"].into_iter().enumerate() {
+            world.record(integration.id, stream, key, number as i64 + 1).await;
+        }
+        let (records, _) = walk(&world, &list(integration.id)).await;
+        assert_eq!(keys(&records), ["10", "9", "B", "a", "b", "é"], "the same order on both databases");
+        assert_eq!(records[3].data["text"], "a\0b", "what the source said, to the last character");
+    }
+
+    async fn changes_from_where_a_listing_began(world: World) {
+        let (_, integration) = world.furnished().await;
+        let stream = world.stream(integration.id, "users").await;
+        let mut ids = Vec::new();
+        for (number, key) in ["a", "b", "c"].into_iter().enumerate() {
+            ids.push(world.record(integration.id, stream, key, number as i64 + 1).await);
+        }
+        let first = world.engine.records().list(&OPERATOR, &list(integration.id), &PageRequest::first(2)).await.unwrap();
+        assert!(first.has_next);
+        // Behind the reader's back: "a", which it has read, changes; and a new one comes.
+        let transaction = world.begin().await;
+        let change = record::ActiveModel { id: Set(ids[0]), change_number: Set(4), change: Set(1), ..Default::default() };
+        change.update(&transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        world.record(integration.id, stream, "d", 5).await;
+        let rest = PageRequest::after(100, first.end_cursor().unwrap());
+        let rest = world.engine.records().list(&OPERATOR, &list(integration.id), &rest).await.unwrap();
+        let cursor = rest.end_cursor().unwrap().to_owned();
+        let changes = RecordList { changed_after: Some(cursor), ..list(integration.id) };
+        let (changed, cursor) = walk(&world, &changes).await;
+        assert_eq!(keys(&changed), ["a", "d"]);
+        let later = RecordList { changed_after: cursor.clone(), ..list(integration.id) };
+        assert_eq!(walk(&world, &later).await.0, []);
+        world.record(integration.id, stream, "e", 6).await;
+        assert_eq!(keys(&walk(&world, &later).await.0), ["e"]);
+        let all = RecordList { changed_after: Some(String::new()), ..list(integration.id) };
+        assert_eq!(keys(&walk(&world, &all).await.0), ["b", "c", "a", "d", "e"]);
+    }
+
+    async fn deleted_ones_when_asked_for(world: World) {
+        let (_, integration) = world.furnished().await;
+        let stream = world.stream(integration.id, "users").await;
+        let id = world.record(integration.id, stream, "a", 1).await;
+        world.record(integration.id, stream, "b", 2).await;
+        let transaction = world.begin().await;
+        let deleted_at = Set(Some(world.engine.timestamp()));
+        let change = record::ActiveModel { id: Set(id), change_number: Set(3), change: Set(2), deleted_at, ..Default::default() };
+        change.update(&transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(keys(&walk(&world, &list(integration.id)).await.0), ["b"]);
+        let all = RecordList { include_deleted: true, changed_after: Some("0".to_owned()), ..list(integration.id) };
+        let (records, _) = walk(&world, &all).await;
+        assert_eq!(keys(&records), ["b", "a"]);
+        assert!(records[1].deleted_at.is_some());
+        assert_eq!(records[1].change, engine::records::ChangeKind::Deleted);
+    }
+
+    async fn found_by_id(world: World) {
+        let (_, integration) = world.furnished().await;
+        let stream = world.stream(integration.id, "users").await;
+        world.record(integration.id, stream, "a", 1).await;
+        let (records, _) = walk(&world, &list(integration.id)).await;
+        let id: RecordId = records[0].id.to_string().parse().unwrap();
+        let service = world.engine.records();
+        assert_eq!(service.find(&OPERATOR, id).await.unwrap().as_ref(), Some(&records[0]));
+        let guessed = RecordId { first_seen_micros: id.first_seen_micros + 1, ..id };
+        assert_eq!(service.find(&OPERATOR, guessed).await.unwrap(), None);
+        let other = Actor::Client(world.client("other").await.id);
+        assert_eq!(service.find(&other, id).await.unwrap(), None);
+        assert_eq!(service.list(&other, &list(integration.id), &PageRequest::default()).await.unwrap().items, []);
+    }
+
+    async fn what_is_not_there_is_empty(world: World) {
+        let (_, integration) = world.furnished().await;
+        let records = world.engine.records();
+        let nothing = RecordList { stream: "nothing".to_owned(), ..list(integration.id) };
+        assert!(records.list(&OPERATOR, &nothing, &PageRequest::default()).await.unwrap().items.is_empty());
+        let unknown = list(IntegrationId::new(new_id()));
+        assert!(records.list(&OPERATOR, &unknown, &PageRequest::default()).await.unwrap().items.is_empty());
+        let bad = RecordList { changed_after: Some("yesterday".to_owned()), ..list(integration.id) };
+        assert!(matches!(records.list(&OPERATOR, &bad, &PageRequest::default()).await, Err(Error::BadCursor)));
+    }
+}
