@@ -1,0 +1,140 @@
+//! The one way a document runs, whatever transport it came by: guard, library, presentation.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Request, Response};
+use engine::{Actor, Engine};
+use futures::stream::{self, BoxStream, Stream, StreamExt};
+
+use super::error::{self, Code};
+use super::loaders::Loaders;
+use super::schema::{Schema, build};
+use super::{Limits, guard};
+use crate::http::Parameters;
+
+/// Who asks, and what ties the answer to its log.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) actor: Actor,
+    pub(crate) correlation_id: Arc<str>,
+}
+
+/// A document that passed the guard, with everything its resolvers need.
+pub(crate) struct Prepared {
+    request: Request,
+    operation: OperationType,
+    correlation_id: Arc<str>,
+}
+
+impl Prepared {
+    pub(crate) fn operation(&self) -> OperationType {
+        self.operation
+    }
+}
+
+/// The schema over an engine.
+#[derive(Clone)]
+pub(crate) struct GraphQl {
+    schema: Schema,
+    engine: Engine,
+}
+
+impl GraphQl {
+    pub(crate) fn new(engine: Engine, limits: &Limits) -> Self {
+        Self {
+            schema: build(Some(engine.clone()), limits),
+            engine,
+        }
+    }
+
+    /// Lets the guard look; the error is the answer to send.
+    pub(crate) fn prepare(&self, parameters: Parameters, caller: Caller) -> Result<Prepared, Box<Response>> {
+        let Parameters {
+            query,
+            operation_name,
+            variables,
+        } = parameters;
+        let admitted = guard::admit(&query, operation_name.as_deref(), &variables)
+            .map_err(|refusal| Box::new(error::refuse(refusal, &caller.correlation_id)))?;
+        let mut request = Request::new(query)
+            .variables(variables)
+            .data(Loaders::new(&self.engine, &caller.actor))
+            .data(caller.clone());
+        request.operation_name = operation_name;
+        request.set_parsed_query(admitted.document);
+        Ok(Prepared {
+            request,
+            operation: admitted.operation,
+            correlation_id: caller.correlation_id,
+        })
+    }
+
+    /// Runs a query or a mutation.
+    pub(crate) async fn execute(&self, prepared: Prepared) -> Response {
+        let Prepared {
+            request,
+            correlation_id,
+            ..
+        } = prepared;
+        let run = self.schema.execute(request);
+        let mut response = engine::correlation::scope(correlation_id.to_string(), run).await;
+        error::present(&mut response, &correlation_id);
+        response
+    }
+
+    /// Runs anything as a stream of answers: one for a query or a mutation. A panic in a resolver ends this
+    /// stream with an error, and nobody else's.
+    pub(crate) fn stream(&self, prepared: Prepared) -> BoxStream<'static, Response> {
+        let Prepared {
+            request,
+            operation,
+            correlation_id,
+        } = prepared;
+        let span = tracing::info_span!("operation", request_id = %correlation_id);
+        let answers = if operation == OperationType::Subscription {
+            self.schema.execute_stream(request)
+        } else {
+            let (schema, id) = (self.schema.clone(), correlation_id.to_string());
+            stream::once(engine::correlation::scope(id, async move {
+                schema.execute(request).await
+            }))
+            .boxed()
+        };
+        AssertUnwindSafe(InSpan { answers, span })
+            .catch_unwind()
+            .map(move |answer| match answer {
+                Ok(mut response) => {
+                    error::present(&mut response, &correlation_id);
+                    response
+                }
+                Err(panic) => {
+                    tracing::error!(
+                        panic = crate::http::panic_text(panic.as_ref()),
+                        "a resolver panicked"
+                    );
+                    error::answer(Code::Internal, "Internal error", &correlation_id)
+                }
+            })
+            .boxed()
+    }
+}
+
+/// Log lines of a stream's work belong to its operation.
+struct InSpan {
+    answers: BoxStream<'static, Response>,
+    span: tracing::Span,
+}
+
+impl Stream for InSpan {
+    type Item = Response;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Response>> {
+        let this = &mut *self;
+        let _entered = this.span.enter();
+        this.answers.poll_next_unpin(cx)
+    }
+}

@@ -1,0 +1,102 @@
+//! Inputs about clients.
+
+use async_graphql::{ID, InputObject};
+use engine::Refusal;
+use engine::clients::{self, RegisterClient, UpdateClient};
+use engine::ids::ClientId;
+use serde_json::Value;
+
+use super::named;
+use crate::graphql::types::{ClientOrderField, ClientStatus, OrderDirection};
+
+/// Which clients; what is not given does not matter.
+#[derive(InputObject, Debug, Default)]
+pub(crate) struct ClientFilter {
+    /// In this state.
+    status: Option<ClientStatus>,
+    /// Whose slug or name contains this, whatever the case of its letters.
+    search: Option<String>,
+}
+
+impl ClientFilter {
+    pub(crate) fn into_engine(self) -> clients::ClientFilter {
+        clients::ClientFilter {
+            status: self.status.map(Into::into),
+            search: self.search,
+        }
+    }
+}
+
+/// The order of a list of clients.
+#[derive(InputObject, Debug)]
+pub(crate) struct ClientOrder {
+    /// By what.
+    field: ClientOrderField,
+    /// Which way.
+    direction: OrderDirection,
+}
+
+impl From<ClientOrder> for clients::ClientOrder {
+    fn from(order: ClientOrder) -> Self {
+        Self {
+            field: order.field.into(),
+            direction: order.direction.into(),
+        }
+    }
+}
+
+/// A client to be.
+#[derive(InputObject, Debug)]
+pub(crate) struct RegisterClientInput {
+    /// The caller's own identifier: unique, `[a-z0-9][a-z0-9-]{0,62}`. It never changes.
+    slug: String,
+    /// For people: 1 to 200 characters.
+    name: String,
+    /// Whatever the caller keeps with the client: an object; empty when not given.
+    metadata: Option<Value>,
+}
+
+impl RegisterClientInput {
+    pub(crate) fn into_engine(self) -> RegisterClient {
+        RegisterClient {
+            slug: self.slug,
+            name: self.name,
+            metadata: self.metadata,
+        }
+    }
+}
+
+/// Changes to a client; what is not given stays.
+#[derive(InputObject, Debug)]
+pub(crate) struct UpdateClientInput {
+    /// The client.
+    client_id: ID,
+    /// A new name: 1 to 200 characters.
+    name: Option<String>,
+    /// New metadata, in the place of the old: an object.
+    metadata: Option<Value>,
+}
+
+impl UpdateClientInput {
+    pub(crate) fn into_engine(self) -> Result<UpdateClient, Refusal> {
+        let client_id = named(&self.client_id, "client", "clientId")?;
+        Ok(UpdateClient {
+            client_id,
+            name: self.name,
+            metadata: self.metadata,
+        })
+    }
+}
+
+/// A client to archive.
+#[derive(InputObject, Debug)]
+pub(crate) struct ArchiveClientInput {
+    /// The client.
+    client_id: ID,
+}
+
+impl ArchiveClientInput {
+    pub(crate) fn client_id(&self) -> Result<ClientId, Refusal> {
+        named(&self.client_id, "client", "clientId")
+    }
+}

@@ -1,0 +1,22 @@
+//! The schema and how documents are run against it.
+//!
+//! A GraphQL type wraps an engine model and never a table row: a renamed column must not break a client, and
+//! a new secret column must not publish itself. Everything has a description, which a test enforces.
+
+mod context;
+mod error;
+mod executor;
+mod guard;
+mod inputs;
+mod limits;
+mod loaders;
+mod mutation;
+mod query;
+mod schema;
+mod subscription;
+mod types;
+
+pub(crate) use self::error::{Code, answer, is_request_error};
+pub(crate) use self::executor::{Caller, GraphQl};
+pub(crate) use self::limits::Limits;
+pub use self::schema::schema_sdl;

@@ -1,0 +1,52 @@
+//! Mutations of clients.
+
+use async_graphql::{Context, Object, Result};
+
+use super::payloads::{ArchiveClientPayload, RegisterClientPayload, UpdateClientPayload};
+use crate::graphql::context::{actor, engine_of};
+use crate::graphql::inputs::{ArchiveClientInput, RegisterClientInput, UpdateClientInput};
+
+#[derive(Default)]
+pub(crate) struct ClientMutations;
+
+#[Object]
+impl ClientMutations {
+    /// Registers a client: one of the customers whose APIs are to be connected.
+    async fn register_client(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The client to be")] input: RegisterClientInput,
+    ) -> Result<RegisterClientPayload> {
+        Ok(engine_of(ctx)
+            .clients()
+            .register(actor(ctx), input.into_engine())
+            .await?
+            .into())
+    }
+
+    /// Changes a client's name or metadata.
+    async fn update_client(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The changes")] input: UpdateClientInput,
+    ) -> Result<UpdateClientPayload> {
+        let change = match input.into_engine() {
+            Ok(change) => change,
+            Err(refusal) => return Ok(refusal.into()),
+        };
+        Ok(engine_of(ctx).clients().update(actor(ctx), change).await?.into())
+    }
+
+    /// Archives a client: what it has stays, and nothing of it runs any more.
+    async fn archive_client(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The client")] input: ArchiveClientInput,
+    ) -> Result<ArchiveClientPayload> {
+        let id = match input.client_id() {
+            Ok(id) => id,
+            Err(refusal) => return Ok(refusal.into()),
+        };
+        Ok(engine_of(ctx).clients().archive(actor(ctx), id).await?.into())
+    }
+}

@@ -1,0 +1,206 @@
+//! An integration.
+
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use engine::records::RecordList;
+use serde_json::Value;
+
+use super::{
+    CircuitState, Client, Connector, DateTime, Health, IntegrationStatus, PauseReason, RecordConnection,
+    Schedule, SkippedTickConnection, SyncRun, SyncRunConnection, Total, list_cost, page,
+};
+use crate::graphql::context::{actor, engine_of, loaders, owner};
+use crate::graphql::inputs::SyncRunFilter;
+use crate::graphql::loaders::{ActiveRunOf, LastRunOf, ScheduleOf};
+
+pub(crate) struct Integration(pub(crate) engine::integrations::Integration);
+
+impl From<engine::integrations::Integration> for Integration {
+    fn from(integration: engine::integrations::Integration) -> Self {
+        Self(integration)
+    }
+}
+
+/// What is left of the requests that an integration may make.
+#[derive(SimpleObject)]
+pub(crate) struct RateBudget {
+    /// The most that it may ask of the upstream in a minute.
+    requests_per_minute: i32,
+    /// How many it may ask right now.
+    remaining: i32,
+    /// When the whole budget is there again; null when it is now.
+    resets_at: Option<DateTime>,
+}
+
+/// A client's connection to one API: what is read, with which configuration, and when.
+#[Object]
+impl Integration {
+    /// `int_…`
+    pub(crate) async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// Whose it is.
+    async fn client(&self, ctx: &Context<'_>) -> Result<Client> {
+        Ok(Client(owner(loaders(ctx).load_one(self.0.client_id).await?)?))
+    }
+
+    /// The version of the connector that it runs on.
+    async fn connector(&self, ctx: &Context<'_>) -> Result<Connector> {
+        Ok(Connector(owner(
+            loaders(ctx).load_one(self.0.connector_id).await?,
+        )?))
+    }
+
+    /// For people.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What the connector's configSchema asks for. Secret values are masked.
+    async fn config(&self) -> &Value {
+        &self.0.config
+    }
+
+    /// The names of the streams that it reads.
+    async fn streams(&self) -> &[String] {
+        &self.0.streams
+    }
+
+    /// Whether it runs.
+    async fn status(&self) -> IntegrationStatus {
+        self.0.status.into()
+    }
+
+    /// Why it does not run; empty while it is ACTIVE.
+    async fn pause_reasons(&self) -> Vec<PauseReason> {
+        self.0
+            .pause_reasons
+            .iter()
+            .copied()
+            .map(PauseReason::from)
+            .collect()
+    }
+
+    /// How its last runs ended.
+    async fn health(&self) -> Health {
+        self.0.health.into()
+    }
+
+    /// When it runs by itself; null when only on request.
+    async fn schedule(&self, ctx: &Context<'_>) -> Result<Option<Schedule>> {
+        Ok(loaders(ctx).load_one(ScheduleOf(self.0.id)).await?.map(Schedule))
+    }
+
+    /// The schedule's next due time; null without a schedule and while paused.
+    async fn next_run_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
+        if self.0.status == engine::integrations::IntegrationStatus::Paused {
+            return Ok(None);
+        }
+        let schedule = loaders(ctx).load_one(ScheduleOf(self.0.id)).await?;
+        Ok(schedule.and_then(|schedule| schedule.next_due_at).map(DateTime))
+    }
+
+    /// Due times that did not become a run, newest first, with the reason.
+    #[graphql(complexity = "list_cost(first, None, child_complexity)")]
+    async fn skipped_ticks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items of the page, 1 to 100; 20 when not given")] first: Option<i32>,
+        #[graphql(desc = "An endCursor: the page after it")] after: Option<String>,
+    ) -> Result<SkippedTickConnection> {
+        let request = page(first, after, None, None)?;
+        let found = engine_of(ctx)
+            .integrations()
+            .skipped_ticks(actor(ctx), self.0.id, &request)
+            .await?;
+        Ok(SkippedTickConnection::new(found))
+    }
+
+    /// Whether calls to its upstream are let through. Always CLOSED until circuits come with production mode.
+    async fn circuit(&self) -> CircuitState {
+        CircuitState::Closed
+    }
+
+    /// What is left of the requests that it may make; null while no budget is kept.
+    async fn rate_budget(&self) -> Option<RateBudget> {
+        None
+    }
+
+    /// The run that is RUNNING or comes next; null when none waits.
+    async fn active_run(&self, ctx: &Context<'_>) -> Result<Option<SyncRun>> {
+        Ok(loaders(ctx).load_one(ActiveRunOf(self.0.id)).await?.map(SyncRun))
+    }
+
+    /// The run that ended last; null when none has.
+    async fn last_run(&self, ctx: &Context<'_>) -> Result<Option<SyncRun>> {
+        Ok(loaders(ctx).load_one(LastRunOf(self.0.id)).await?.map(SyncRun))
+    }
+
+    /// Its runs, newest first.
+    #[graphql(complexity = "list_cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn sync_runs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items of the page, 1 to 100; 20 when neither this nor last is given")]
+        first: Option<i32>,
+        #[graphql(desc = "An endCursor: the page after it")] after: Option<String>,
+        #[graphql(desc = "Items of the page counted from the end, 1 to 100, instead of first")] last: Option<
+            i32,
+        >,
+        #[graphql(desc = "A startCursor: the page before it")] before: Option<String>,
+        #[graphql(desc = "Which ones; an integrationId in it must be this integration's")] filter: Option<
+            SyncRunFilter,
+        >,
+    ) -> Result<SyncRunConnection> {
+        let request = page(first, after, last, before)?;
+        let Some(mut filter) = filter.unwrap_or_default().into_engine() else {
+            return Ok(SyncRunConnection::empty());
+        };
+        if *filter.integration_id.get_or_insert(self.0.id) != self.0.id {
+            return Ok(SyncRunConnection::empty());
+        }
+        let found = engine_of(ctx).runs().list(actor(ctx), &filter, &request).await?;
+        Ok(SyncRunConnection::new(found, Total::SyncRuns(filter)))
+    }
+
+    /// The records of one of its streams. In key order without changedAfter; with it, in change order: a reader
+    /// that keeps the last endCursor, and gives it as changedAfter the next time, misses no change.
+    #[graphql(complexity = "list_cost(first, None, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn records(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The name of the stream; of one that is not known there are no records")]
+        stream: String,
+        #[graphql(desc = "Items of the page, 1 to 100; 20 when not given")] first: Option<i32>,
+        #[graphql(desc = "An endCursor: the page after it")] after: Option<String>,
+        #[graphql(
+            desc = "Only what changed after this endCursor of an earlier list in change order; the empty text for the first such list"
+        )]
+        changed_after: Option<String>,
+        #[graphql(default_with = "Some(false)", desc = "Whether deleted records are listed too")]
+        include_deleted: Option<bool>,
+    ) -> Result<RecordConnection> {
+        let request = page(first, after, None, None)?;
+        let list = RecordList {
+            integration_id: self.0.id,
+            stream,
+            changed_after,
+            include_deleted: include_deleted.unwrap_or(false),
+        };
+        Ok(RecordConnection::new(
+            engine_of(ctx).records().list(actor(ctx), &list, &request).await?,
+        ))
+    }
+
+    /// When it was created.
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+
+    /// When it last changed.
+    async fn updated_at(&self) -> DateTime {
+        self.0.updated_at.into()
+    }
+}

@@ -1,0 +1,60 @@
+//! Bodies and headers of what the GraphQL endpoint answers.
+
+use async_graphql::{Response as GraphqlResponse, ServerError, Value};
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+
+use super::accept::MediaType;
+use super::request_id::RequestId;
+use crate::graphql::{self, Code};
+
+/// An answer as it goes over any of the transports. `data` is absent, not null, when nothing was executed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Envelope<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+}
+
+impl<'a> Envelope<'a> {
+    pub(crate) fn new(response: &'a GraphqlResponse) -> Self {
+        let data = (!graphql::is_request_error(response)).then_some(&response.data);
+        Self {
+            errors: &response.errors,
+            data,
+        }
+    }
+}
+
+/// A GraphQL answer. Under the older type whatever was understood as GraphQL is 200, because clients of that
+/// type take another status for a broken proxy; under the newer one a request that was not executed is 400.
+pub(crate) fn of(response: &GraphqlResponse, media_type: MediaType) -> Response<Body> {
+    let refused = graphql::is_request_error(response);
+    let status = match (media_type, refused) {
+        (MediaType::GraphqlResponse, true) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    };
+    send(status, media_type, response)
+}
+
+/// A failure of the transport: nothing of GraphQL was looked at, and the status says it under both types.
+pub(crate) fn failure(status: StatusCode, code: Code, message: &str, id: &RequestId) -> Response<Body> {
+    send(status, MediaType::Json, &graphql::answer(code, message, &id.0))
+}
+
+pub(crate) fn send(status: StatusCode, media_type: MediaType, response: &GraphqlResponse) -> Response<Body> {
+    let body = serde_json::to_vec(&Envelope::new(response)).expect("an answer has string keys only");
+    let mut answer = Response::new(Body::from(body));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, media_type.header());
+    headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    answer
+}

@@ -1,0 +1,262 @@
+//! One connection, from its greeting to its close.
+
+use std::time::Duration;
+
+use async_graphql::Response;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use engine::Actor;
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_stream::StreamMap;
+use tracing::{Instrument, Span};
+
+use super::PROTOCOL;
+use super::message::{FromClient, FromServer, read};
+use crate::graphql::{self, Caller, Code};
+use crate::http::{Api, Parameters};
+
+/// From the upgrade to connection_init.
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A peer that answers nothing for two of these is gone.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// A peer whose buffers stay full for this long is not reading.
+const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+/// For the other side's half of a close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Operations at once.
+const MAX_OPERATIONS: usize = 100;
+
+/// Why a connection ends.
+struct Close {
+    code: u16,
+    reason: String,
+}
+
+impl Close {
+    fn new(code: u16, reason: impl Into<String>) -> Self {
+        Self {
+            code,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Without a frame: the peer is gone already.
+enum End {
+    Close(Close),
+    Gone,
+}
+
+impl From<Close> for End {
+    fn from(close: Close) -> Self {
+        Self::Close(close)
+    }
+}
+
+/// What an operation brings: an answer, or its end.
+type Operation = BoxStream<'static, Option<Response>>;
+
+pub(super) struct Connection {
+    api: Api,
+    /// From the upgrade request; connection_init's takes precedence.
+    authorization: Option<String>,
+    /// Known once connection_init was accepted.
+    actor: Option<Actor>,
+    initialised: bool,
+    heard: bool,
+    operations: StreamMap<String, Operation>,
+}
+
+impl Connection {
+    pub(super) fn new(api: Api, authorization: Option<String>) -> Self {
+        Self {
+            api,
+            authorization,
+            actor: None,
+            initialised: false,
+            heard: true,
+            operations: StreamMap::new(),
+        }
+    }
+
+    pub(super) async fn serve(mut self, mut socket: WebSocket, span: Span) {
+        let end = self.run(&mut socket).instrument(span).await;
+        // Streams first: nothing is read for a connection that is closing.
+        self.operations.clear();
+        if let End::Close(Close { code, reason }) = end {
+            let frame = CloseFrame {
+                code,
+                reason: Utf8Bytes::from(cut(reason)),
+            };
+            let goodbye = async {
+                let sent = socket.send(Message::Close(Some(frame))).await;
+                // Without reading to the end the kernel may throw away what the peer has not read yet.
+                while sent.is_ok() && matches!(socket.recv().await, Some(Ok(_))) {}
+            };
+            let _ = timeout(CLOSE_TIMEOUT, goodbye).await;
+        }
+    }
+
+    async fn run(&mut self, socket: &mut WebSocket) -> End {
+        if socket.protocol().and_then(|name| name.to_str().ok()) != Some(PROTOCOL) {
+            return Close::new(4406, format!("Subprotocol not acceptable: offer {PROTOCOL}")).into();
+        }
+        let stopping = self.api.shutdown.soft.clone();
+        let mut init_deadline = self.api.engine.clock.sleep(INIT_TIMEOUT);
+        let mut heartbeat = interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        heartbeat.reset();
+        loop {
+            let step = tokio::select! {
+                message = socket.recv() => match message {
+                    Some(Ok(message)) => self.take(socket, message).await,
+                    Some(Err(error)) if is_too_large(&error) => Err(Close::new(1009, "Message too large").into()),
+                    Some(Err(_)) | None => Err(End::Gone),
+                },
+                Some((id, event)) = self.operations.next(), if !self.operations.is_empty() => {
+                    self.tell(socket, &id, event).await
+                }
+                () = &mut init_deadline, if !self.initialised => {
+                    Err(Close::new(4408, "Connection initialisation timeout").into())
+                }
+                _ = heartbeat.tick() => self.ping(socket).await,
+                () = stopping.cancelled() => Err(Close::new(1001, "The server is stopping").into()),
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    async fn take(&mut self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
+        self.heard = true;
+        match message {
+            Message::Text(text) => self.understand(socket, text.as_str()).await,
+            Message::Binary(_) => Err(Close::new(4400, "Messages are text").into()),
+            Message::Ping(_) | Message::Pong(_) => Ok(()),
+            Message::Close(_) => Err(End::Gone),
+        }
+    }
+
+    async fn understand(&mut self, socket: &mut WebSocket, text: &str) -> Result<(), End> {
+        match read(text).map_err(|invalid| Close::new(4400, invalid.0))? {
+            FromClient::Init { authorization } => {
+                if self.initialised {
+                    return Err(Close::new(4429, "Too many initialisation requests").into());
+                }
+                self.initialised = true;
+                let authorization = authorization.or_else(|| self.authorization.take());
+                let actor = self.api.gate.authenticate(authorization.as_deref());
+                self.actor = Some(actor.map_err(|_| Close::new(4403, "Forbidden"))?);
+                send(socket, &FromServer::Ack).await
+            }
+            FromClient::Ping => send(socket, &FromServer::Pong).await,
+            FromClient::Pong => Ok(()),
+            FromClient::Complete { id } => {
+                self.operations.remove(&id);
+                Ok(())
+            }
+            FromClient::Subscribe { id, parameters } => self.start(socket, id, parameters).await,
+        }
+    }
+
+    async fn start(&mut self, socket: &mut WebSocket, id: String, parameters: Parameters) -> Result<(), End> {
+        let actor = self.actor.ok_or_else(|| Close::new(4401, "Unauthorized"))?;
+        if self.operations.contains_key(&id) {
+            return Err(Close::new(4409, format!("Subscriber for {id} already exists")).into());
+        }
+        let correlation_id = self.api.new_id();
+        if self.operations.len() >= MAX_OPERATIONS {
+            let message = format!("A connection has at most {MAX_OPERATIONS} operations at once");
+            let refused = graphql::answer(Code::RateLimited, &message, &correlation_id);
+            return send(
+                socket,
+                &FromServer::Error {
+                    id: &id,
+                    payload: &refused.errors,
+                },
+            )
+            .await;
+        }
+        match self.api.graphql.prepare(
+            parameters,
+            Caller {
+                actor,
+                correlation_id,
+            },
+        ) {
+            Ok(prepared) => {
+                let answers = self.api.graphql.stream(prepared).map(Some);
+                self.operations
+                    .insert(id, answers.chain(stream::iter([None])).boxed());
+                Ok(())
+            }
+            Err(refused) => {
+                send(
+                    socket,
+                    &FromServer::Error {
+                        id: &id,
+                        payload: &refused.errors,
+                    },
+                )
+                .await
+            }
+        }
+    }
+
+    async fn tell(&mut self, socket: &mut WebSocket, id: &str, event: Option<Response>) -> Result<(), End> {
+        match event {
+            // What validation refuses is an error message, which ends the operation by itself.
+            Some(response) if graphql::is_request_error(&response) => {
+                self.operations.remove(id);
+                send(
+                    socket,
+                    &FromServer::Error {
+                        id,
+                        payload: &response.errors,
+                    },
+                )
+                .await
+            }
+            Some(response) => send(socket, &FromServer::next(id, &response)).await,
+            None => {
+                self.operations.remove(id);
+                send(socket, &FromServer::Complete { id }).await
+            }
+        }
+    }
+
+    async fn ping(&mut self, socket: &mut WebSocket) -> Result<(), End> {
+        if !std::mem::take(&mut self.heard) {
+            return Err(End::Gone);
+        }
+        transmit(socket, Message::Ping(bytes::Bytes::new())).await
+    }
+}
+
+async fn send(socket: &mut WebSocket, message: &FromServer<'_>) -> Result<(), End> {
+    transmit(socket, Message::Text(message.text().into())).await
+}
+
+async fn transmit(socket: &mut WebSocket, message: Message) -> Result<(), End> {
+    match timeout(SEND_TIMEOUT, socket.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(End::Gone),
+    }
+}
+
+/// A close frame holds 123 bytes of reason.
+fn cut(mut reason: String) -> String {
+    let mut end = reason.len().min(123);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    reason.truncate(end);
+    reason
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    // axum hides tungstenite's type; its Display for a capacity error begins so.
+    std::error::Error::source(error)
+        .is_some_and(|source| source.to_string().starts_with("Space limit exceeded"))
+}

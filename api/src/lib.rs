@@ -1,0 +1,14 @@
+//! The API: GraphQL over HTTP and WebSocket, the pages, health.
+//!
+//! This crate decides nothing about clients, runs or records: it says who asks ([`auth`]), lets documents pass
+//! that cost little enough ([`graphql`]), asks the engine, and speaks the protocols ([`http`]). It knows no
+//! table and no SQL; the engine is all it can reach.
+
+mod assets;
+mod auth;
+mod graphql;
+mod http;
+mod server;
+
+pub use self::graphql::schema_sdl;
+pub use self::server::{Server, ServerError, run};

@@ -1,0 +1,17 @@
+//! The API over a real listener and a real database file: what a client sees, byte by byte where that matters.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
+
+mod assets;
+mod contract;
+mod fixture;
+mod graph;
+mod health;
+mod http;
+mod limits;
+mod loaders;
+mod schema;
+mod strangers;
+mod subscriptions;
+mod websocket;
+mod wire;
