@@ -1,0 +1,90 @@
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use ipnet::IpNet;
+
+/// Trying a connector needs no server: the manifest, a configuration, and the API.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectorCommand {
+    /// Load the manifest, hold the configuration against its spec, and try the connection
+    #[command(after_help = "\
+Prints one CONNECTION_STATUS message, SUCCEEDED or FAILED with the reason, and log lines.
+
+Exit code, as Airbyte's connectors have it: 0 when the manifest loads, whatever the connection says (read the
+message, or pass --strict); 4 when the manifest does not load. With --strict, 1 when the status is FAILED.
+
+Example:
+  syncline connector check --manifest my-api.yaml --config config.json --strict")]
+    Check(CheckArguments),
+    /// Print the streams that the manifest describes, as an Airbyte CATALOG message
+    #[command(
+        after_help = "Example:\n  syncline connector discover --manifest my-api.yaml --config config.json"
+    )]
+    Discover(DiscoverArguments),
+    /// Read records and print them as Airbyte protocol messages: RECORD, STATE, TRACE and LOG, one JSON object a line
+    #[command(after_help = "\
+Examples:
+  syncline connector read --manifest my-api.yaml --config config.json --stream orders --limit 5
+  syncline connector read --manifest my-api.yaml --config config.json --catalog catalog.json > first.jsonl
+  grep '\"type\":\"STATE\"' first.jsonl > state.jsonl
+  syncline connector read --manifest my-api.yaml --config config.json --catalog catalog.json --state state.jsonl
+
+A stream that fails ends INCOMPLETE with a TRACE error; the others are read all the same, and the exit code is 1.")]
+    Read(ReadArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SourceArguments {
+    /// The connector: a declarative manifest in YAML, or the name of one that is shipped (jsonplaceholder, sample)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: PathBuf,
+    /// The configuration in JSON, credentials included; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Networks to let through besides the public ones and this machine's loopback, separated by commas.
+    /// (A server refuses loopback, too; here it is your own machine, and often where the API under test runs.)
+    #[arg(
+        long,
+        value_name = "CIDRS",
+        env = "SYNCLINE_ALLOW_NETWORKS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub(crate) allow_networks: Vec<IpNet>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    #[command(flatten)]
+    pub(crate) source: SourceArguments,
+    /// Exit with 1 when the connection does not succeed
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Only load the manifest and check the configuration: call nobody
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiscoverArguments {
+    #[command(flatten)]
+    pub(crate) source: SourceArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReadArguments {
+    #[command(flatten)]
+    pub(crate) source: SourceArguments,
+    /// The configured catalog: which streams, and how each is read [default: every stream, incremental where it can]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalog: Option<PathBuf>,
+    /// Go on from here: STATE messages, as JSON lines or one JSON array
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Read only this stream; can be given several times
+    #[arg(long = "stream", value_name = "NAME")]
+    pub(crate) streams: Vec<String>,
+    /// Stop each stream after this many records; no state is printed for what was cut off
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+}

@@ -1,0 +1,211 @@
+//! The settings as flags.
+//!
+//! clap could read the environment itself, but then a variable would look like a flag to the loader, and its complaint
+//! would name the wrong place. So clap only *shows* the variables; what it hands on is what was typed, and the loader
+//! applies the order flag, environment, file, default.
+//!
+//! Secrets have no flag: every user of a machine can read every process's command line.
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use platform::settings::{KEYS, Overrides};
+
+/// One setting as the command line shows it. Its variable and its flag's name are the loader's ([`KEYS`]), whose complaints
+/// name them too.
+#[derive(Debug)]
+struct Shown {
+    key: &'static str,
+    value: &'static str,
+    default: Option<&'static str>,
+    group: Group,
+    help: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Group {
+    General,
+    Server,
+    Database,
+    Work,
+    Logs,
+}
+
+impl Group {
+    fn heading(self) -> &'static str {
+        match self {
+            Self::General => "General",
+            Self::Server => "Server",
+            Self::Database => "Database",
+            Self::Work => "Syncing",
+            Self::Logs => "Logs",
+        }
+    }
+}
+
+const fn shown(
+    group: Group,
+    key: &'static str,
+    value: &'static str,
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Shown {
+    Shown {
+        key,
+        value,
+        default,
+        group,
+        help,
+    }
+}
+
+#[rustfmt::skip]
+const SHOWN: &[Shown] = &[
+    shown(Group::General, "storage.data_dir", "DIR", Some("./data"),
+        "Where the SQLite file and the master key are kept; made if missing"),
+    shown(Group::General, "storage.master_key_file", "FILE", None,
+        "The key that seals connector credentials. Without this, or SYNCLINE_MASTER_KEY, `serve` makes one in the data directory. Keep a copy: without it the credentials are lost"),
+    shown(Group::Server, "server.listen", "ADDR:PORT", Some("127.0.0.1:8000"),
+        "Where to listen. Beyond loopback, SYNCLINE_OPERATOR_KEY is required"),
+    shown(Group::Database, "database.url", "URL", None,
+        "sqlite://PATH or postgres://… [default: a SQLite file in the data directory]. Everybody on the machine can read a flag: an address with a password belongs in the environment"),
+    shown(Group::Database, "database.max_connections", "N", Some("10"),
+        "Connections at most"),
+    shown(Group::Database, "database.min_connections", "N", Some("1"),
+        "Connections kept open"),
+    shown(Group::Database, "database.acquire_timeout_seconds", "SECONDS", Some("10"),
+        "How long to wait for a connection before giving up"),
+    shown(Group::Database, "coordination.redis_url", "URL", None,
+        "Redis, for coordination between processes: `api` and `scheduler` require it, `serve` does without"),
+    shown(Group::Work, "worker.workers", "N", None,
+        "Syncs that run at the same time"),
+    shown(Group::Work, "worker.lease_seconds", "SECONDS", Some("30"),
+        "After how long without a sign of life another worker takes over a run"),
+    shown(Group::Work, "network.allow_networks", "CIDRS", None,
+        "Networks that connectors may call although they are not public, such as 10.0.0.0/8; separated by commas"),
+    shown(Group::Logs, "telemetry.log_format", "json|pretty", None,
+        "How logs are written to standard error [default: pretty on a terminal, else json]"),
+];
+
+/// What has no flag: secrets, and what has had a name of its own since long before us.
+#[cfg(test)]
+const ENVIRONMENT_ONLY: [&str; 3] = ["server.operator_key", "storage.master_key", "telemetry.filter"];
+
+const CONFIG_FILE: &str = "config_file";
+
+/// What was typed of all settings.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SettingFlags(pub(crate) Typed);
+
+/// What was typed, for commands that only touch the database.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StorageFlags(pub(crate) Typed);
+
+/// Settings from the command line: for the loader, and by key for `doctor`, which says where each came from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Typed {
+    pub(crate) overrides: Overrides,
+    pub(crate) keys: Vec<&'static str>,
+}
+
+impl Typed {
+    pub(crate) fn set(&mut self, key: &'static str, value: impl ToString) {
+        self.overrides = std::mem::take(&mut self.overrides).with(key, Some(value));
+        self.keys.push(key);
+    }
+
+    pub(crate) fn was_typed(&self, key: &str) -> bool {
+        self.keys.contains(&key)
+    }
+}
+
+fn augment(command: Command, wanted: impl Fn(Group) -> bool) -> Command {
+    let file = Arg::new(CONFIG_FILE)
+        .long("config-file")
+        .value_name("FILE")
+        .env("SYNCLINE_CONFIG_FILE")
+        .hide_env_values(true)
+        .help("Settings from this file [default: ./syncline.toml when there is one]")
+        .help_heading(Group::General.heading());
+    SHOWN
+        .iter()
+        .filter(|shown| wanted(shown.group))
+        .filter_map(|shown| {
+            let key = KEYS.iter().find(|key| key.path == shown.key)?;
+            let argument = Arg::new(shown.key)
+                .long(key.flag().trim_start_matches('-').to_owned())
+                .value_name(shown.value)
+                .env(key.variable?)
+                .hide_env_values(true)
+                .help(shown.help)
+                .help_heading(shown.group.heading());
+            Some(match shown.default {
+                Some(default) => argument.default_value(default),
+                None => argument,
+            })
+        })
+        .fold(command.arg(file), Command::arg)
+}
+
+fn typed(matches: &ArgMatches) -> Typed {
+    let value = |id: &str| {
+        // A setting outside the command's groups is no argument of it.
+        let value = matches.try_get_one::<String>(id).ok().flatten()?;
+        (matches.value_source(id) == Some(ValueSource::CommandLine)).then(|| value.clone())
+    };
+    let mut typed = Typed::default();
+    // The file's place has no key inside the file, so its variable is ours to read.
+    typed.overrides.config_file = matches.get_one::<String>(CONFIG_FILE).map(Into::into);
+    for shown in SHOWN {
+        if let Some(value) = value(shown.key) {
+            typed.set(shown.key, value);
+        }
+    }
+    typed
+}
+
+macro_rules! flags {
+    ($name:ident, $wanted:expr) => {
+        impl FromArgMatches for $name {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+                Ok(Self(typed(matches)))
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+                self.0 = typed(matches);
+                Ok(())
+            }
+        }
+
+        impl Args for $name {
+            fn augment_args(command: Command) -> Command {
+                augment(command, $wanted)
+            }
+
+            fn augment_args_for_update(command: Command) -> Command {
+                augment(command, $wanted)
+            }
+        }
+    };
+}
+
+flags!(SettingFlags, |_| true);
+flags!(StorageFlags, |group| matches!(
+    group,
+    Group::General | Group::Database | Group::Logs
+));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_with_a_variable_is_shown_or_left_out_on_purpose() {
+        for key in KEYS.iter().filter(|key| key.variable.is_some()) {
+            let shown = SHOWN.iter().any(|shown| shown.key == key.path);
+            assert_ne!(shown, ENVIRONMENT_ONLY.contains(&key.path), "{}", key.path);
+        }
+        for shown in SHOWN {
+            assert!(KEYS.iter().any(|key| key.path == shown.key), "{}", shown.key);
+        }
+    }
+}

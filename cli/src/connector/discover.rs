@@ -1,0 +1,38 @@
+//! `connector discover`: the streams, with the fields that the reference gives them.
+
+use std::process::ExitCode;
+
+use connectors::StreamDescription;
+use serde_json::{Value, json};
+
+use super::{input, protocol, written};
+use crate::arguments::DiscoverArguments;
+use crate::exit::Outcome;
+
+pub(super) fn run(arguments: &DiscoverArguments) -> Outcome {
+    let connector = input::connector(&arguments.source)?;
+    // Nothing of the catalogue depends on the configuration, but a file that cannot be read is a mistake all the same.
+    input::config(&arguments.source)?;
+    let streams = connector.streams().iter().map(described).collect();
+    written(protocol().catalog(streams).map(|()| ExitCode::SUCCESS))
+}
+
+pub(super) fn described(stream: &StreamDescription) -> Value {
+    let mut described = json!({
+        "name": stream.name,
+        "json_schema": stream.json_schema,
+        "supported_sync_modes": if stream.supports_incremental { vec!["full_refresh", "incremental"] } else { vec!["full_refresh"] },
+    });
+    if stream.supports_incremental {
+        described["source_defined_cursor"] = Value::Bool(true);
+        if let Some(field) = &stream.cursor_field {
+            described["default_cursor_field"] = json!([field]);
+        }
+    }
+    if !stream.primary_key.is_empty() {
+        described["source_defined_primary_key"] = json!(stream.primary_key);
+    }
+    described["is_resumable"] = Value::Bool(stream.supports_incremental);
+    described["is_file_based"] = Value::Bool(false);
+    described
+}
