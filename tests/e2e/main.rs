@@ -1,0 +1,20 @@
+//! End-to-end tests: the real binary, over HTTP, WebSocket and SQL.
+//!
+//! One file a promise. Where a promise is about the database, it is tested on both (`::sqlite`, `::postgresql`).
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test is the outside world: it has a real clock, a real environment and a plain HTTP client"
+)]
+
+mod bad_input;
+mod crash;
+mod demo;
+mod graphiql;
+mod jsonplaceholder;
+mod main_job;
+mod readme;
+mod reference;
+mod schedules;
+mod startup;
+mod upstream_faults;

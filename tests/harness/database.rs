@@ -1,0 +1,184 @@
+//! A database of a test's own, on either kind, and a view of its rows.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use tempfile::TempDir;
+
+/// One test's database. SQLite: a file in a folder that goes with the test. PostgreSQL: a fresh database on the
+/// cluster that `scripts/with-postgresql` started.
+pub struct TestDatabase {
+    url: String,
+    folder: TempDir,
+}
+
+/// Every row of every table that a sync writes, as text: two dumps are equal when not one row changed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Dump(BTreeMap<&'static str, Vec<String>>);
+
+const DUMPED: [(&str, &str); 8] = [
+    ("sync_run", "id"),
+    ("sync_attempt", "run_id, number"),
+    ("sync_run_stream", "run_id, stream"),
+    ("stream_state", "id"),
+    ("record", "id"),
+    ("dead_letter", "id"),
+    ("run_log", "id"),
+    ("integration", "id"),
+];
+
+impl TestDatabase {
+    /// A SQLite file that does not exist yet.
+    #[must_use]
+    pub fn sqlite() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let url = format!("sqlite://{}", folder.path().join("syncline.db").display());
+        Self { url, folder }
+    }
+
+    /// A fresh PostgreSQL database.
+    ///
+    /// # Panics
+    /// When there is no cluster: a missing PostgreSQL is a failure, never a skip.
+    pub async fn postgresql() -> Self {
+        let admin = std::env::var("SYNCLINE_TEST_POSTGRES_URL").expect(
+            "SYNCLINE_TEST_POSTGRES_URL names no PostgreSQL: run `scripts/test`, or `scripts/with-postgresql cargo test`",
+        );
+        let folder = TempDir::new().expect("a temporary folder");
+        let unique = folder
+            .path()
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a folder name");
+        let name = format!(
+            "e2e_{}",
+            unique
+                .replace(|c: char| !c.is_ascii_alphanumeric(), "")
+                .to_lowercase()
+        );
+        let server = Database::connect(&admin).await.expect("the test cluster answers");
+        server
+            .execute_unprepared(&format!("CREATE DATABASE {name}"))
+            .await
+            .expect("a fresh database");
+        let mut url = url::Url::parse(&admin).expect("a URL");
+        url.set_path(&name);
+        Self {
+            url: url.to_string(),
+            folder,
+        }
+    }
+
+    /// What `DATABASE_URL` is set to.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The test's folder; also the server's data folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Whether this is SQLite.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        self.url.starts_with("sqlite:")
+    }
+
+    /// A connection of the test's own, beside the server's.
+    ///
+    /// # Panics
+    /// When the database cannot be reached.
+    pub async fn connect(&self) -> DatabaseConnection {
+        let url = if self.is_sqlite() {
+            format!("{}?mode=rwc", self.url)
+        } else {
+            self.url.clone()
+        };
+        let mut options = sea_orm::ConnectOptions::new(url);
+        options.max_connections(1).sqlx_logging(false);
+        Database::connect(options)
+            .await
+            .expect("the test's database answers")
+    }
+
+    /// One number from one row.
+    ///
+    /// # Panics
+    /// When the statement fails or gives no number.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let connection = self.connect().await;
+        let row = connection
+            .query_one_raw(Statement::from_string(self.backend(), sql))
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+            .unwrap_or_else(|| panic!("{sql}: no row"));
+        row.try_get_by_index::<i64>(0)
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// One text a row.
+    ///
+    /// # Panics
+    /// When the statement fails.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let connection = self.connect().await;
+        connection
+            .query_all_raw(Statement::from_string(self.backend(), sql))
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+            .iter()
+            .map(|row| {
+                row.try_get_by_index::<String>(0)
+                    .unwrap_or_else(|error| panic!("{sql}: {error}"))
+            })
+            .collect()
+    }
+
+    /// Executes a statement the server does not know of.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn execute(&self, sql: &str) {
+        let connection = self.connect().await;
+        connection
+            .execute_unprepared(sql)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// Every row that a sync can write.
+    ///
+    /// # Panics
+    /// When a table cannot be read.
+    pub async fn dump(&self) -> Dump {
+        let mut tables = BTreeMap::new();
+        for (table, order) in DUMPED {
+            let sql = if self.is_sqlite() {
+                let columns = self
+                    .texts(&format!("SELECT name FROM pragma_table_info('{table}')"))
+                    .await
+                    .iter()
+                    .map(|column| format!("quote(\"{column}\")"))
+                    .collect::<Vec<_>>()
+                    .join(" || ',' || ");
+                format!("SELECT {columns} FROM {table} ORDER BY {order}")
+            } else {
+                format!("SELECT row_to_json({table})::text FROM {table} ORDER BY {order}")
+            };
+            tables.insert(table, self.texts(&sql).await);
+        }
+        Dump(tables)
+    }
+
+    fn backend(&self) -> DbBackend {
+        if self.is_sqlite() {
+            DbBackend::Sqlite
+        } else {
+            DbBackend::Postgres
+        }
+    }
+}

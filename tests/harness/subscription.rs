@@ -1,0 +1,81 @@
+//! A graphql-transport-ws client: the protocol as its specification has it, and no more.
+
+use std::net::SocketAddr;
+
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use crate::PATIENCE;
+
+/// One open subscription.
+pub struct Subscription(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Subscription {
+    /// Connects, initialises and subscribes.
+    ///
+    /// # Panics
+    /// When the server does not acknowledge.
+    pub async fn open(address: SocketAddr, query: &str, variables: Value) -> Self {
+        let mut request = format!("ws://{address}/graphql/ws")
+            .into_client_request()
+            .expect("a request");
+        request.headers_mut().insert(
+            "Sec-WebSocket-Protocol",
+            "graphql-transport-ws".parse().expect("a header value"),
+        );
+        let (socket, _) = tokio_tungstenite::connect_async(request)
+            .await
+            .expect("the WebSocket opens");
+        let mut this = Self(socket);
+        this.send(json!({ "type": "connection_init" })).await;
+        assert_eq!(this.receive().await.expect("an answer")["type"], "connection_ack");
+        this.send(
+            json!({ "id": "1", "type": "subscribe", "payload": { "query": query, "variables": variables } }),
+        )
+        .await;
+        this
+    }
+
+    /// The next event's `data`; `None` when the server completed the subscription.
+    ///
+    /// # Panics
+    /// On an error message, or when nothing comes.
+    pub async fn next(&mut self) -> Option<Value> {
+        loop {
+            let mut message = self.receive().await?;
+            match message["type"].as_str() {
+                Some("next") => {
+                    assert!(message["payload"].get("errors").is_none(), "{message}");
+                    return Some(message["payload"]["data"].take());
+                }
+                Some("complete") => return None,
+                Some("ping") => self.send(json!({ "type": "pong" })).await,
+                _ => panic!("unexpected message: {message}"),
+            }
+        }
+    }
+
+    async fn send(&mut self, message: Value) {
+        self.0
+            .send(Message::text(message.to_string()))
+            .await
+            .expect("the server reads");
+    }
+
+    async fn receive(&mut self) -> Option<Value> {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.0.next())
+                .await
+                .expect("a message in time")?;
+            match message.expect("a whole message") {
+                Message::Text(text) => return Some(serde_json::from_str(&text).expect("JSON")),
+                Message::Close(_) => return None,
+                _ => {}
+            }
+        }
+    }
+}

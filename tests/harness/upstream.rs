@@ -1,0 +1,393 @@
+//! An API to sync from, which does on demand what real ones do at the worst moment.
+//!
+//! `/items` is a well-behaved list: offset paging, `updated_since`. Every other path is a way to misbehave, so that
+//! one manifest (its path comes from the config) meets all of them. It counts what it is asked, because "exactly
+//! once" is a statement about requests as well as about rows.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// One record of the upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// Its key.
+    pub id: u64,
+    /// What changes.
+    pub name: String,
+    /// RFC 3339; the cursor.
+    pub updated_at: String,
+}
+
+/// Requests at or beyond an offset wait here until the test lets them through.
+#[derive(Clone)]
+pub struct Gate(watch::Sender<Option<u64>>);
+
+#[derive(Clone)]
+struct Shared {
+    items: Arc<Mutex<BTreeMap<u64, Value>>>,
+    requests: Arc<Mutex<Vec<String>>>,
+    faults: Arc<Mutex<BTreeMap<u64, u16>>>,
+    gate: Gate,
+}
+
+/// A running upstream; it stops when dropped.
+pub struct Upstream {
+    address: SocketAddr,
+    shared: Shared,
+    server: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    offset: u64,
+    #[serde(default = "default_limit")]
+    limit: u64,
+    updated_since: Option<String>,
+}
+
+fn default_limit() -> u64 {
+    100
+}
+
+/// The manifest of a connector for this upstream. Config: `base_url`, `path` (what to read), `token` (secret).
+#[must_use]
+pub fn manifest(page_size: u32) -> String {
+    include_str!("upstream.yaml").replace("PAGE_SIZE", &page_size.to_string())
+}
+
+/// A day of 2026 and a second of it, as RFC 3339.
+fn moment(day: u64, second: u64) -> String {
+    let start = chrono::DateTime::from_timestamp(1_767_225_600, 0).expect("2026-01-01");
+    let at =
+        start + chrono::TimeDelta::days(day.cast_signed()) + chrono::TimeDelta::seconds(second.cast_signed());
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+impl Gate {
+    /// Holds requests for offsets at or beyond this one.
+    pub fn close_from(&self, offset: u64) {
+        self.0.send_replace(Some(offset));
+    }
+
+    /// Lets everything through.
+    pub fn open(&self) {
+        self.0.send_replace(None);
+    }
+
+    async fn pass(&self, offset: u64) {
+        let mut state = self.0.subscribe();
+        let _ = state
+            .wait_for(|closed_from| closed_from.is_none_or(|from| offset < from))
+            .await;
+    }
+}
+
+impl Upstream {
+    /// Starts one that holds `count` records, each updated a second after the one before.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub async fn start(count: u64) -> Self {
+        let items = (1..=count)
+            .map(|id| (id, item(id, "first", moment(0, id))))
+            .collect();
+        let shared = Shared {
+            items: Arc::new(Mutex::new(items)),
+            requests: Arc::default(),
+            faults: Arc::default(),
+            gate: Gate(watch::channel(None).0),
+        };
+        let router = Router::new()
+            .route("/items", get(items_page))
+            .route("/status/{code}", get(status))
+            .route(
+                "/html",
+                get(|| async {
+                    (
+                        [(header::CONTENT_TYPE, "text/html")],
+                        "<html><body>Sign in</body></html>",
+                    )
+                }),
+            )
+            .route("/empty", get(|| async { StatusCode::OK }))
+            .route("/half", get(half))
+            .route("/nothing", get(nothing))
+            .route("/huge", get(huge))
+            .route("/bomb", get(bomb))
+            .route("/endless", get(endless))
+            .route("/same-token", get(same_token))
+            .route("/redirect", get(redirect))
+            .route("/silent", get(std::future::pending::<StatusCode>))
+            .route("/mixed", get(mixed))
+            .with_state(shared.clone());
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let server = tokio::spawn(async move {
+            axum::serve(listener, router).await.expect("the upstream serves");
+        });
+        Self {
+            address,
+            shared,
+            server,
+        }
+    }
+
+    /// Its base URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A config for [`manifest`] that reads this path.
+    #[must_use]
+    pub fn config(&self, path: &str) -> Value {
+        json!({ "base_url": self.url(), "path": path, "token": "s3cret-token" })
+    }
+
+    /// The gate in front of `/items`.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.shared.gate
+    }
+
+    /// What was asked so far: path and query of each request.
+    ///
+    /// # Panics
+    /// Never in practice: the lock is only held for a push.
+    #[must_use]
+    pub fn requests(&self) -> Vec<String> {
+        self.shared.requests.lock().expect("requests").clone()
+    }
+
+    /// Forgets what was asked.
+    ///
+    /// # Panics
+    /// Never in practice.
+    pub fn forget_requests(&self) {
+        self.shared.requests.lock().expect("requests").clear();
+    }
+
+    /// The next `times` answers of `/items` have this status (429 with `Retry-After: 0`).
+    ///
+    /// # Panics
+    /// Never in practice.
+    pub fn fail_next(&self, times: u64, status: u16) {
+        let mut faults = self.shared.faults.lock().expect("faults");
+        let start = faults.last_key_value().map_or(0, |(index, _)| index + 1);
+        faults.extend((start..start + times).map(|index| (index, status)));
+    }
+
+    /// Changes these records on a later day.
+    ///
+    /// # Panics
+    /// Never in practice.
+    pub fn touch(&self, ids: impl IntoIterator<Item = u64>, day: u64) {
+        let mut items = self.shared.items.lock().expect("items");
+        for (second, id) in (1..).zip(ids) {
+            items.insert(
+                id,
+                item(id, &format!("changed on day {day}"), moment(day, second)),
+            );
+        }
+    }
+
+    /// Removes these records.
+    ///
+    /// # Panics
+    /// Never in practice.
+    pub fn remove(&self, ids: impl IntoIterator<Item = u64>) {
+        let mut items = self.shared.items.lock().expect("items");
+        for id in ids {
+            items.remove(&id);
+        }
+    }
+
+    /// Its records now, by key as text.
+    ///
+    /// # Panics
+    /// Never in practice.
+    #[must_use]
+    pub fn items(&self) -> BTreeMap<String, Value> {
+        self.shared
+            .items
+            .lock()
+            .expect("items")
+            .iter()
+            .map(|(id, item)| (id.to_string(), item.clone()))
+            .collect()
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn item(id: u64, name: &str, updated_at: String) -> Value {
+    json!({ "id": id, "name": name, "updated_at": updated_at })
+}
+
+async fn items_page(
+    State(shared): State<Shared>,
+    Query(page): Query<Page>,
+    request: axum::extract::Request,
+) -> Response {
+    shared
+        .requests
+        .lock()
+        .expect("requests")
+        .push(request.uri().to_string());
+    let fault = shared.faults.lock().expect("faults").pop_first();
+    if let Some((_, status)) = fault {
+        let status = StatusCode::from_u16(status).expect("a status");
+        return (
+            status,
+            [(header::RETRY_AFTER, "0")],
+            json!({ "error": "try again" }).to_string(),
+        )
+            .into_response();
+    }
+    shared.gate.pass(page.offset).await;
+    let items = shared.items.lock().expect("items");
+    let matching = items.values().filter(|item| {
+        page.updated_since
+            .as_deref()
+            .is_none_or(|since| item["updated_at"].as_str().is_some_and(|at| at >= since))
+    });
+    let offset = usize::try_from(page.offset).expect("an offset");
+    let limit = usize::try_from(page.limit).expect("a limit");
+    let data: Vec<_> = matching.skip(offset).take(limit).collect();
+    json_answer(&json!({ "data": data }))
+}
+
+async fn status(Path(code): Path<u16>) -> Response {
+    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::IM_A_TEAPOT);
+    let mut response = (status, json!({ "error": "as you asked" }).to_string()).into_response();
+    if code == 429 {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, "0".parse().expect("a value"));
+    }
+    response
+}
+
+/// Promises more than it sends, then closes.
+async fn half() -> Response {
+    let body = br#"{"data":[{"id":1,"name":"first","updated_at":"2026-01-01T00:00:01Z"},{"id":2,"na"#;
+    let parts = futures::stream::unfold(0, move |part| async move {
+        match part {
+            0 => Some((Ok(Bytes::from_static(body)), 1)),
+            // What was written must be on its way before the connection is cut, else nothing is sent at all.
+            _ => {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                Some((Err(std::io::Error::other("the connection is cut")), 2))
+            }
+        }
+    });
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        Body::from_stream(parts),
+    )
+        .into_response()
+}
+
+/// Accepts the request and closes the connection without a byte.
+async fn nothing() -> Response {
+    let parts = futures::stream::iter([Err::<Bytes, _>(std::io::Error::other("closed"))]);
+    Body::from_stream(parts).into_response()
+}
+
+/// Two gigabytes of one JSON text, a megabyte at a time.
+async fn huge() -> Response {
+    let head = futures::stream::iter([Bytes::from_static(
+        br#"{"data":[{"id":1,"updated_at":"2026-01-01T00:00:01Z","name":""#,
+    )]);
+    let filler = Bytes::from(vec![b'x'; 1 << 20]);
+    let body = futures::stream::iter(std::iter::repeat_n(filler, 2048));
+    let tail = futures::stream::iter([Bytes::from_static(br#""}]}"#)]);
+    let parts = futures::StreamExt::map(
+        futures::StreamExt::chain(futures::StreamExt::chain(head, body), tail),
+        Ok::<_, Infallible>,
+    );
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        Body::from_stream(parts),
+    )
+        .into_response()
+}
+
+/// Half a megabyte of gzip that unpacks to 512 MiB of spaces, which JSON allows between any two tokens.
+///
+/// One megabyte is compressed, with a full flush: such a block stands on its own and may be repeated.
+async fn bomb() -> Response {
+    let block = |text: &[u8]| {
+        let mut deflate = flate2::Compress::new(flate2::Compression::best(), false);
+        let mut out = Vec::with_capacity(text.len() + 64);
+        deflate
+            .compress_vec(text, &mut out, flate2::FlushCompress::Full)
+            .expect("it fits");
+        out
+    };
+    let mut body = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    body.extend(block(br#"{"data":["#));
+    body.extend(block(&vec![b' '; 1 << 20]).repeat(512));
+    (
+        [
+            (header::CONTENT_TYPE, "application/json"),
+            (header::CONTENT_ENCODING, "gzip"),
+        ],
+        body,
+    )
+        .into_response()
+}
+
+/// Always one more page, always full.
+async fn endless(Query(page): Query<Page>) -> Response {
+    let data: Vec<_> = (page.offset..page.offset + page.limit)
+        .map(|id| item(id, "endless", moment(0, 1)))
+        .collect();
+    json_answer(&json!({ "data": data }))
+}
+
+/// A cursor page whose next token is the one it was asked with.
+async fn same_token() -> Response {
+    json_answer(&json!({ "data": [item(1, "again", moment(0, 1))], "next": "again" }))
+}
+
+/// To an address inside the operator's network that no upstream may reach.
+async fn redirect() -> Response {
+    (
+        StatusCode::FOUND,
+        [(header::LOCATION, "http://169.254.169.254/latest/meta-data/")],
+    )
+        .into_response()
+}
+
+/// Four good records, and one without its key.
+async fn mixed(headers: HeaderMap) -> Response {
+    let _ = headers;
+    let mut data: Vec<_> = (1..=4).map(|id| item(id, "good", moment(0, id))).collect();
+    data.insert(2, json!({ "name": "no id", "updated_at": moment(0, 9) }));
+    json_answer(&json!({ "data": data }))
+}
+
+fn json_answer(value: &Value) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
+}
