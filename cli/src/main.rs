@@ -21,10 +21,6 @@ use arguments::{Command, CommandLine};
 use exit::{Exit, Failure, Outcome};
 use platform::settings::Role;
 
-/// Pages of records come and go by the megabyte; the system's allocator keeps what it once had.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let line = CommandLine::from_process();
     // Only fails when a provider is there already, and then there is one.
