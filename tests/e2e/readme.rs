@@ -108,7 +108,9 @@ async fn every_snippet_does_what_it_says() {
                 remember(&mut known, &answer);
                 if let (Some(live), true) = (&mut open, text.contains("triggerSync")) {
                     let mut last = json!({});
-                    while ["", "QUEUED", "RUNNING"].contains(&last["syncRunUpdated"]["status"].as_str().unwrap_or("")) {
+                    while ["", "QUEUED", "RUNNING"]
+                        .contains(&last["syncRunUpdated"]["status"].as_str().unwrap_or(""))
+                    {
                         last = live.next().await.expect("the subscription stays open");
                     }
                     assert_eq!(last["syncRunUpdated"]["status"], "SUCCEEDED", "{last}");

@@ -37,9 +37,8 @@ macro_rules! on_both_databases {
 
             #[tokio::test(flavor = "multi_thread")]
             async fn postgres() {
-                if let Some(world) = $crate::world::World::postgres().await {
-                    test(world).await;
-                }
+                let world = $crate::world::World::postgres().await;
+                test(world).await;
             }
         }
     )+};
@@ -106,8 +105,10 @@ impl World {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one setting of the tests")]
-    pub(crate) async fn postgres() -> Option<Self> {
-        let server = std::env::var("SYNCLINE_TEST_POSTGRES_URL").ok()?;
+    pub(crate) async fn postgres() -> Self {
+        let server = std::env::var("SYNCLINE_TEST_POSTGRES_URL").expect(
+            "SYNCLINE_TEST_POSTGRES_URL names no PostgreSQL: run `scripts/test`, or `scripts/with-postgresql cargo test`",
+        );
         let name = format!("test_{}", uuid_v7(SystemClock.now(), &SystemRandom).simple());
         let admin = Database::connect(&DatabaseSettings::new(DatabaseUrl::parse(&server).unwrap()))
             .await
@@ -120,7 +121,7 @@ impl World {
         admin.close().await.unwrap();
         let mut url: url::Url = server.parse().unwrap();
         url.set_path(&name);
-        Some(Self::on(DatabaseUrl::parse(url.as_str()).unwrap(), None).await)
+        Self::on(DatabaseUrl::parse(url.as_str()).unwrap(), None).await
     }
 
     async fn on(url: DatabaseUrl, directory: Option<tempfile::TempDir>) -> Self {
