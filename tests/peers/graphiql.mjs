@@ -19,9 +19,17 @@ try {
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
   page.on('pageerror', (error) => errors.push(String(error)));
   await page.goto(`${origin}/graphiql?query=${encodeURIComponent('{ viewer { kind } }')}`);
-  await page.locator('.graphiql-execute-button').click();
   const result = page.locator('.result-window', { hasText: 'viewer' });
-  await result.waitFor();
+  // On a loaded machine the button is there before the page listens to it.
+  for (let tries = 1; ; tries += 1) {
+    await page.locator('.graphiql-execute-button').click();
+    try {
+      await result.waitFor({ timeout: 5_000 });
+      break;
+    } catch (error) {
+      if (tries === 12) throw error;
+    }
+  }
   console.log(JSON.stringify({ result: await result.innerText(), foreign, errors }));
 } finally {
   await browser.close();

@@ -1,7 +1,6 @@
 //! No N+1: however many items a list has, each kind of thing beside them is one batch.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::Cell;
 
 use serde_json::json;
 use tracing::Subscriber;
@@ -12,20 +11,26 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::fixture::Fixture;
 
+thread_local! {
+    /// Batches on this thread. The layer is the whole process's, because one that is set for a thread misses what
+    /// another thread met before it; each test's runtime is its own thread, so the count is this test's.
+    static BATCHES: Cell<usize> = const { Cell::new(0) };
+}
+
 /// Counts the library's batches: each is a span of this name.
-#[derive(Clone, Default)]
-struct Batches(Arc<AtomicUsize>);
+struct Batches;
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Batches {
     fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
         if attributes.metadata().name() == "do_load" {
-            self.0.fetch_add(1, Ordering::SeqCst);
+            BATCHES.set(BATCHES.get() + 1);
         }
     }
 }
 
 #[tokio::test]
 async fn a_list_s_neighbours_are_one_batch_each() {
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Batches)).unwrap();
     let server = Fixture::start().await;
     server.connector().await;
     for number in 0..12 {
@@ -35,8 +40,7 @@ async fn a_list_s_neighbours_are_one_batch_each() {
         server.cancel(&ended).await;
         server.run(&integration).await;
     }
-    let batches = Batches::default();
-    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(batches.clone()));
+    BATCHES.set(0);
     let query = "{ integrations(first: 100) { edges { node { client { slug } connector { slug } schedule { cron } nextRunAt activeRun { id attempts { number } streams { stream } } lastRun { id status integration { name } } } } } }";
     let data = server.data(query, json!({})).await;
     let edges = data["integrations"]["edges"].as_array().unwrap();
@@ -49,7 +53,7 @@ async fn a_list_s_neighbours_are_one_batch_each() {
         "{data}"
     );
     // client, connector, schedule, active run, last run; then attempts, streams, and the last run's integration.
-    let counted = batches.0.load(Ordering::SeqCst);
+    let counted = BATCHES.get();
     assert!(
         (1..=8).contains(&counted),
         "{counted} batches for 12 integrations"

@@ -1,5 +1,6 @@
 //! Every paginator, and when it stops.
 
+use connectors::read::ErrorKind;
 use serde_json::{Value, json};
 
 use crate::upstream::{Upstream, answer, cut_everywhere, ids, items, ok, read_all, read_error};
@@ -254,9 +255,21 @@ async fn endless_pages_are_capped() {
     assert!(pages.len() < 10);
 }
 
+/// The reference reads it as no records, and a full refresh would then delete everything.
+#[tokio::test]
+async fn an_empty_body_is_not_an_empty_list() {
+    let upstream = Upstream::start(move |_| answer(200, " ")).await;
+    let yaml = items(&upstream.base(), "/items", PAGES, "");
+    let error = read_error(&upstream, &yaml).await;
+    assert_eq!(
+        (error.kind, error.code.as_str()),
+        (ErrorKind::Malformed, "NOT_JSON")
+    );
+}
+
 #[tokio::test]
 async fn nothing_at_all_still_yields_a_page() {
-    for body in ["", r#"{"data": []}"#, "{}", "[]", r#"{"data": null}"#] {
+    for body in [r#"{"data": []}"#, "{}", "[]", r#"{"data": null}"#] {
         let upstream = Upstream::start(move |_| answer(200, body)).await;
         let yaml = items(&upstream.base(), "/items", PAGES, "");
         let pages = read_all(&upstream, &yaml, json!({})).await;
