@@ -36,10 +36,20 @@ pub(crate) fn parse(text: &str, format: &str) -> Result<(NaiveDateTime, Option<F
 
 /// Matches the format against the text. Python's directives overlap (`%d` is one digit or two), so each tries
 /// its readings in Python's order until the rest fits.
-fn matched(text: &[u8], format: &[u8], fields: Fields, steps: &mut u32) -> Option<Fields> {
+fn matched(mut text: &[u8], mut format: &[u8], fields: Fields, steps: &mut u32) -> Option<Fields> {
     *steps += 1;
     if *steps > 10_000 {
         return None;
+    }
+    while let Some((first, rest)) = format.split_first()
+        && *first != b'%'
+        && !first.is_ascii_whitespace()
+    {
+        let (own, after) = text.split_first()?;
+        if !own.eq_ignore_ascii_case(first) {
+            return None;
+        }
+        (text, format) = (after, rest);
     }
     let Some((&first, rest)) = format.split_first() else {
         return text.is_empty().then_some(fields);
@@ -50,13 +60,6 @@ fn matched(text: &[u8], format: &[u8], fields: Fields, steps: &mut u32) -> Optio
         return (1..=taken)
             .rev()
             .find_map(|taken| matched(text.get(taken..)?, rest.get(spaces..)?, fields, steps));
-    }
-    if first != b'%' {
-        let (own, after) = text.split_first()?;
-        return own
-            .eq_ignore_ascii_case(&first)
-            .then(|| matched(after, rest, fields, steps))
-            .flatten();
     }
     let (&directive, rest) = rest.split_first()?;
     let whole = match directive {
@@ -85,13 +88,10 @@ fn matched(text: &[u8], format: &[u8], fields: Fields, steps: &mut u32) -> Optio
         };
         let padded =
             directive == b'd' && text.first() == Some(&b' ') && text.get(1).is_some_and(u8::is_ascii_digit);
-        let mut candidates: Vec<usize> = (least..=digits).rev().collect();
-        if padded {
-            candidates.push(2);
-        }
-        return candidates.into_iter().find_map(|length| {
-            let taken = std::str::from_utf8(text.get(..length)?).ok()?.trim_start();
-            let value: u32 = taken.parse().ok()?;
+        let mut candidates = (least..=digits).rev().chain(padded.then_some(2));
+        return candidates.find_map(|length| {
+            let taken = text.get(..length)?.trim_ascii_start();
+            let value = taken.iter().fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
             if !range.contains(&value) {
                 return None;
             }

@@ -146,6 +146,8 @@ impl Producer {
                 Ok(Some(step)) => Some(OnTheWire::send(&reader, &step.request)),
                 _ => None,
             };
+            // The new task waits for this thread, and must not wait for the mapping.
+            tokio::task::yield_now().await;
             let mapped = digest.finish(&reader, &request)?;
             book.observe(&reader, &mapped);
             if turn.window_ends {
