@@ -91,7 +91,9 @@ fn matched(mut text: &[u8], mut format: &[u8], fields: Fields, steps: &mut u32) 
         let mut candidates = (least..=digits).rev().chain(padded.then_some(2));
         return candidates.find_map(|length| {
             let taken = text.get(..length)?.trim_ascii_start();
-            let value = taken.iter().fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
+            let value = taken
+                .iter()
+                .fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
             if !range.contains(&value) {
                 return None;
             }

@@ -1,10 +1,11 @@
 //! Reading ahead, stopping, and trying out.
 
-use std::time::Duration;
-
+use axum::body::Body;
 use connectors::read::{Checkpoint, ErrorKind};
 use futures::StreamExt;
 use serde_json::json;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::upstream::{Upstream, answer, connector, items, ok, pages, request};
 
@@ -19,24 +20,55 @@ async fn many() -> Upstream {
 
 #[tokio::test]
 async fn the_read_runs_ahead_of_its_consumer_and_not_far() {
-    let upstream = many().await;
+    let (asked, mut requests) = watch::channel(0);
+    let upstream = Upstream::start(move |seen| {
+        asked.send_modify(|requests| *requests += 1);
+        ok(&json!({"data": [{"id": seen.number("page").unwrap_or(1)}]}))
+    })
+    .await;
+    let yaml = items(&upstream.base(), "/items", PAGES, "");
+    let mut stream = connector(&yaml)
+        .read(&upstream.context(), request(json!({}), Checkpoint::default()))
+        .unwrap();
+    for consumed in 1..=20 {
+        stream.next().await.unwrap().unwrap();
+        // One page waits, one is in the reader's hands, one is on the wire.
+        let ahead = consumed + 3;
+        let most = *requests.wait_for(|requests| *requests >= ahead).await.unwrap();
+        assert_eq!(most, ahead, "requests for {consumed} pages consumed");
+    }
+}
+
+#[tokio::test]
+async fn dropping_the_stream_ends_the_request_on_the_wire() {
+    let (asked, hung_up) = (CancellationToken::new(), CancellationToken::new());
+    let (asking, answering) = (asked.clone(), hung_up.clone());
+    let upstream = Upstream::start(move |seen| {
+        if seen.number("page") != Some(2) {
+            return ok(&json!({"data": [{"id": 1}]}));
+        }
+        asking.cancel();
+        let guard = answering.clone().drop_guard();
+        let never = async move {
+            let _until_the_reader_hangs_up = guard;
+            std::future::pending::<Result<Vec<u8>, std::io::Error>>().await
+        };
+        answer(200, Body::from_stream(futures::stream::once(never)))
+    })
+    .await;
     let yaml = items(&upstream.base(), "/items", PAGES, "");
     let mut stream = connector(&yaml)
         .read(&upstream.context(), request(json!({}), Checkpoint::default()))
         .unwrap();
     stream.next().await.unwrap().unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let ahead = upstream.seen().len();
-    assert!((3..=5).contains(&ahead), "{ahead} requests for one page consumed");
+    asked.cancelled().await;
+    assert!(!hung_up.is_cancelled());
     drop(stream);
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let after = upstream.seen().len();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(upstream.seen().len(), after, "dropping the stream stops the work");
+    hung_up.cancelled().await;
 }
 
 #[tokio::test]
-async fn cancelling_takes_effect_inside_a_call_within_a_second() {
+async fn cancelling_takes_effect_inside_a_call() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let yaml = items(&format!("http://{address}"), "/items", "", "");
@@ -45,12 +77,14 @@ async fn cancelling_takes_effect_inside_a_call_within_a_second() {
         .read(&context, request(json!({}), Checkpoint::default()))
         .unwrap();
     let cancel = context.cancel.clone();
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+    let calling = tokio::spawn(async move {
+        let connection = listener.accept().await.unwrap();
         cancel.cancel();
+        connection
     });
     let error = pages(stream).await.unwrap_err().1;
     assert_eq!(error.kind, ErrorKind::Cancelled);
+    drop(calling.await.unwrap());
 }
 
 #[tokio::test]

@@ -75,7 +75,12 @@ impl Reading {
     /// Begins to read.
     pub(super) fn begin(source: StreamSource, stream: &str, clock: SharedClock) -> Self {
         let (sender, pages) = mpsc::unbounded_channel();
-        let task = tokio::spawn(ahead(source.pages, source.primary_key.into(), stream.into(), sender));
+        let task = tokio::spawn(ahead(
+            source.pages,
+            source.primary_key.into(),
+            stream.into(),
+            sender,
+        ));
         Self {
             pages,
             clock,
