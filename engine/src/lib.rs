@@ -41,4 +41,4 @@ pub use context::Engine;
 pub use entity::ids;
 pub use error::{Error, Result};
 pub use outcome::{Outcome, Patch, Refusal, RefusalCode};
-pub use page::{DEFAULT_PAGE, MAX_PAGE, OrderDirection, PageRequest, Paged};
+pub use page::{DEFAULT_PAGE, Listing, MAX_PAGE, OrderDirection, PageRequest, Paged};

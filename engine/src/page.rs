@@ -28,7 +28,7 @@ pub enum OrderDirection {
 }
 
 /// Which page: the first `first` after `after`, or the last `last` before `before`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PageRequest {
     /// 1 to 100; 20 when neither this nor `last` is given.
     pub first: Option<u32>,
@@ -89,6 +89,59 @@ impl PageRequest {
                 .transpose()?,
         })
     }
+}
+
+/// A page of one list among several that are asked for together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Listing<F> {
+    /// Which list.
+    pub of: F,
+    /// Which page of it.
+    pub page: PageRequest,
+}
+
+impl<F: Clone> Listing<F> {
+    /// This page of this list.
+    #[must_use]
+    pub fn new(of: &F, page: &PageRequest) -> Self {
+        Self {
+            of: of.clone(),
+            page: page.clone(),
+        }
+    }
+}
+
+/// The page of one listing that was asked for alone.
+pub(crate) fn only<T>(mut pages: Vec<Result<Paged<T>>>) -> Result<Paged<T>> {
+    pages.pop().unwrap_or_else(|| Ok(Paged::empty()))
+}
+
+/// The windows of these listings. A bad cursor is the error of its own listing, not of its neighbours.
+pub(crate) fn windows<F, K: DeserializeOwned>(tag: &str, listings: &[Listing<F>]) -> Vec<Result<Window<K>>> {
+    listings.iter().map(|listing| listing.page.window(tag)).collect()
+}
+
+/// What to ask the database: a query for each listing whose window is good.
+pub(crate) fn queries<F, K, Q>(
+    listings: &[Listing<F>],
+    windows: &[Result<Window<K>>],
+    query: impl Fn(&F, &Window<K>) -> Q,
+) -> Vec<Q> {
+    let good = listings.iter().zip(windows);
+    good.filter_map(|(listing, window)| Some(query(&listing.of, window.as_ref().ok()?)))
+        .collect()
+}
+
+/// The pages that the answers to [`queries`] make.
+pub(crate) fn pages<K: Serialize, T>(
+    tag: &str,
+    windows: Vec<Result<Window<K>>>,
+    answers: Vec<Vec<T>>,
+    key: impl Fn(&T) -> K,
+) -> Vec<Result<Paged<T>>> {
+    let mut answers = answers.into_iter();
+    let mut page = |window: Window<K>| window.page(tag, answers.next().unwrap_or_default(), &key);
+    windows.into_iter().map(|window| window.map(&mut page)).collect()
 }
 
 /// A page request whose cursors are keys.
@@ -161,6 +214,18 @@ impl<T> Paged<T> {
             has_next: self.has_next,
             has_previous: self.has_previous,
         }
+    }
+
+    /// Changes every item, or fails with the first that cannot be.
+    pub(crate) fn try_map<U>(self, mut change: impl FnMut(T) -> Result<U>) -> Result<Paged<U>> {
+        let items = self.items.into_iter();
+        Ok(Paged {
+            items: items
+                .map(|(cursor, item)| Ok((cursor, change(item)?)))
+                .collect::<Result<_>>()?,
+            has_next: self.has_next,
+            has_previous: self.has_previous,
+        })
     }
 
     /// The items without their cursors.

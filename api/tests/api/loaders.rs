@@ -55,7 +55,42 @@ async fn a_list_s_neighbours_are_one_batch_each() {
     // client, connector, schedule, active run, last run; then attempts, streams, and the last run's integration.
     let counted = BATCHES.get();
     assert!(
-        (1..=8).contains(&counted),
+        (8..=16).contains(&counted),
         "{counted} batches for 12 integrations"
+    );
+
+    BATCHES.set(0);
+    let query = "{ clients(first: 12) { edges { node { slug \
+        integrations(first: 1) { totalCount edges { node { \
+            skippedTicks(first: 1) { edges { node { reason } } } records(stream: \"users\", first: 1) { edges { node { key } } } \
+            syncRuns(first: 1) { totalCount edges { node { status logs(first: 1) { edges { node { message } } } } } } } } } \
+        syncRuns(last: 1, filter: { status: CANCELLED }) { totalCount edges { node { status } } } } } } }";
+    let data = server.data(query, json!({})).await;
+    let edges = data["clients"]["edges"].as_array().unwrap();
+    assert_eq!(edges.len(), 12);
+    for edge in edges {
+        let client = &edge["node"];
+        assert_eq!(client["integrations"]["totalCount"], 1, "{client}");
+        let runs = &client["integrations"]["edges"][0]["node"]["syncRuns"];
+        assert_eq!(
+            (&runs["totalCount"], &runs["edges"][0]["node"]["status"]),
+            (&json!(2), &json!("QUEUED")),
+            "{client}"
+        );
+        let cancelled = &client["syncRuns"];
+        assert_eq!(
+            (&cancelled["totalCount"], &cancelled["edges"][0]["node"]["status"]),
+            (&json!(1), &json!("CANCELLED")),
+            "{client}"
+        );
+    }
+    // Integrations and their count, a client's runs and their count; skipped ticks, records, an integration's
+    // runs and their count; logs.
+    let counted = BATCHES.get();
+    // Fewer would mean that a list is read without a loader. A slow machine may split a batch in two, never in
+    // twelve.
+    assert!(
+        (9..=18).contains(&counted),
+        "{counted} batches of lists for 12 clients"
     );
 }

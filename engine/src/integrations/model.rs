@@ -199,7 +199,7 @@ pub struct SkippedTick {
 }
 
 /// Which integrations; what is not given does not matter.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct IntegrationFilter {
     /// Whose.
     pub client_id: Option<ClientId>,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use entity::integration::Model;
-use entity::schedule;
+use entity::{schedule, skipped_tick};
 use sea_orm::DbErr;
 
 use super::Integrations;
@@ -13,12 +13,12 @@ use super::model::{
     Schedule, SkippedTick,
 };
 use crate::access::Actor;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{IntegrationId, RunId};
-use crate::page::{OrderDirection, PageRequest, Paged};
+use crate::page::{self, Listing, OrderDirection, PageRequest, Paged, Window};
 use crate::runs::SyncRun;
 use crate::store::integrations::{Key, NEVER, OrderValue};
-use crate::store::{integrations as store, schedules, stored_json};
+use crate::store::{batch, integrations as store, schedules, stored_json};
 
 const SKIPPED: &str = "skipped ticks";
 
@@ -104,6 +104,16 @@ impl Integrations<'_> {
         order: IntegrationOrder,
         page: &PageRequest,
     ) -> Result<Paged<Integration>> {
+        page::only(self.lists(actor, order, &[Listing::new(filter, page)]).await?)
+    }
+
+    /// Pages of integrations in one order, one for each listing.
+    pub async fn lists(
+        &self,
+        actor: &Actor,
+        order: IntegrationOrder,
+        listings: &[Listing<IntegrationFilter>],
+    ) -> Result<Vec<Result<Paged<Integration>>>> {
         let tag = match (order.field, order.direction) {
             (IntegrationOrderField::CreatedAt, OrderDirection::Asc) => "integrations by creation",
             (IntegrationOrderField::CreatedAt, OrderDirection::Desc) => {
@@ -116,7 +126,7 @@ impl Integrations<'_> {
                 "integrations by next run, last first"
             }
         };
-        let window = page.window::<Key>(tag)?;
+        let mut windows = page::windows::<_, Key>(tag, listings);
         let fits = |key: &Key| {
             matches!(
                 (order.field, &key.0),
@@ -125,35 +135,51 @@ impl Integrations<'_> {
                     | (IntegrationOrderField::NextRunAt, OrderValue::Due(_))
             )
         };
-        if !window.after.iter().chain(&window.before).all(fits) {
-            return Err(crate::Error::BadCursor);
+        for window in &mut windows {
+            let misfit = |window: &Window<Key>| !window.after.iter().chain(&window.before).all(fits);
+            if window.as_ref().is_ok_and(misfit) {
+                *window = Err(Error::BadCursor);
+            }
         }
-        let rows = store::page(self.0.db.reader(), actor.scope(), filter, order, &window).await?;
+        let queries = page::queries(listings, &windows, |filter, window| {
+            store::page(actor.scope(), filter, order, window)
+        });
+        let rows = batch::rows(self.0.db.reader(), queries).await?;
         let due = match order.field {
             IntegrationOrderField::NextRunAt => {
-                let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+                let ids: Vec<_> = rows.iter().flatten().map(|row| row.id).collect();
                 self.schedules_for(actor, &ids).await?
             }
             _ => HashMap::new(),
         };
-        let integrations: Result<Vec<Integration>, DbErr> =
-            rows.into_iter().map(Integration::try_from).collect();
-        Ok(window.page(tag, integrations?, |integration| {
-            let first = match order.field {
-                IntegrationOrderField::CreatedAt => OrderValue::None(()),
-                IntegrationOrderField::Name => OrderValue::Name(integration.name.clone()),
-                IntegrationOrderField::NextRunAt => {
-                    let next = due.get(&integration.id).and_then(|schedule| schedule.next_due_at);
-                    OrderValue::Due(next.map_or(NEVER, |next| next.timestamp_micros()))
-                }
-            };
-            Key(first, integration.id)
-        }))
+        let integrations = rows
+            .into_iter()
+            .map(|rows| rows.into_iter().map(Integration::try_from).collect())
+            .collect::<Result<Vec<Vec<Integration>>, DbErr>>()?;
+        Ok(page::pages(
+            tag,
+            windows,
+            integrations,
+            |integration: &Integration| {
+                let first = match order.field {
+                    IntegrationOrderField::CreatedAt => OrderValue::None(()),
+                    IntegrationOrderField::Name => OrderValue::Name(integration.name.clone()),
+                    IntegrationOrderField::NextRunAt => {
+                        let next = due.get(&integration.id).and_then(|schedule| schedule.next_due_at);
+                        OrderValue::Due(next.map_or(NEVER, |next| next.timestamp_micros()))
+                    }
+                };
+                Key(first, integration.id)
+            },
+        ))
     }
 
-    /// How many integrations match.
-    pub async fn count(&self, actor: &Actor, filter: &IntegrationFilter) -> Result<u64> {
-        Ok(store::count(self.0.db.reader(), actor.scope(), filter).await?)
+    /// How many integrations match each of these filters.
+    pub async fn counts(&self, actor: &Actor, filters: &[IntegrationFilter]) -> Result<Vec<u64>> {
+        let lists = filters
+            .iter()
+            .map(|filter| store::matching(actor.scope(), filter));
+        Ok(batch::counts(self.0.db.reader(), lists.collect()).await?)
     }
 
     /// The schedules of these integrations.
@@ -194,19 +220,22 @@ impl Integrations<'_> {
         Ok(runs.into_values().map(|run| (run.integration_id, run)).collect())
     }
 
-    /// A page of the due times that did not become runs, newest first.
+    /// Pages of the due times that did not become runs, newest first, one for each listing.
     pub async fn skipped_ticks(
         &self,
         actor: &Actor,
-        id: IntegrationId,
-        page: &PageRequest,
-    ) -> Result<Paged<SkippedTick>> {
-        let window = page.window(SKIPPED)?;
-        let rows = schedules::skipped(self.0.db.reader(), actor.scope(), id, &window).await?;
-        let page = window.page(SKIPPED, rows, |tick| tick.due_at.micros());
-        Ok(page.map(|tick| SkippedTick {
+        listings: &[Listing<IntegrationId>],
+    ) -> Result<Vec<Result<Paged<SkippedTick>>>> {
+        let windows = page::windows(SKIPPED, listings);
+        let queries = page::queries(listings, &windows, |id, window| {
+            schedules::skipped(actor.scope(), *id, window)
+        });
+        let rows = batch::rows(self.0.db.reader(), queries).await?;
+        let tick = |tick: skipped_tick::Model| SkippedTick {
             due_at: tick.due_at.into(),
             reason: tick.reason,
-        }))
+        };
+        let pages = page::pages(SKIPPED, windows, rows, |tick| tick.due_at.micros());
+        Ok(pages.into_iter().map(|page| Ok(page?.map(tick))).collect())
     }
 }

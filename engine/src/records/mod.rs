@@ -10,4 +10,5 @@ mod model;
 mod service;
 
 pub use model::*;
+pub(crate) use service::KeyPlace;
 pub use service::{RecordList, Records};

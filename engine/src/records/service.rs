@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use entity::record::Model;
 use entity::stream_state;
+use sea_orm::Select;
 use serde::{Deserialize, Serialize};
 
 use super::model::{ChangeKind, Record};
@@ -9,8 +10,9 @@ use crate::Engine;
 use crate::access::Actor;
 use crate::error::{Error, Result};
 use crate::ids::{IntegrationId, RecordId};
-use crate::page::{PageRequest, Paged, Window, read_cursor};
-use crate::store::records_read as store;
+use crate::page::{Listing, PageRequest, Paged, Window, read_cursor};
+use crate::store::batch;
+use crate::store::records_read::{self as store, Place};
 
 const BY_KEY: &str = "records by key";
 const BY_CHANGE: &str = "records by change";
@@ -28,7 +30,7 @@ impl Engine {
 }
 
 /// Which records.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecordList {
     /// The integration.
     pub integration_id: IntegrationId,
@@ -43,48 +45,40 @@ pub struct RecordList {
 
 /// A place in a listing by key: the key, and the change counter when the listing began.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct KeyPlace(String, i64);
+pub(crate) struct KeyPlace(pub(crate) String, pub(crate) i64);
 
 impl Records<'_> {
-    /// A page of a stream's records. A stream that the integration does not have is empty.
-    pub async fn list(&self, actor: &Actor, list: &RecordList, page: &PageRequest) -> Result<Paged<Record>> {
+    /// Pages of streams' records, one for each listing. A stream that the integration does not have is empty.
+    pub async fn lists(
+        &self,
+        actor: &Actor,
+        listings: &[Listing<RecordList>],
+    ) -> Result<Vec<Result<Paged<Record>>>> {
         let reader = self.0.db.reader();
+        let integrations = listings.iter().map(|listing| listing.of.integration_id);
+        let names = listings.iter().map(|listing| listing.of.stream.as_str());
+        let streams = store::streams(reader, actor.scope(), integrations, names).await?;
         // Cursors are read first: a bad one is told even where there is nothing to list.
-        let places = match &list.changed_after {
-            None => Places::ByKey(page.window(BY_KEY)?),
-            Some(since) => Places::ByChange(change_of(since)?, page.window(BY_CHANGE)?),
+        let looks: Vec<Result<(Order, Option<Place>)>> = listings
+            .iter()
+            .map(|Listing { of, page }| {
+                let stream = streams.get(&(of.integration_id, of.stream.clone()));
+                Ok((Order::of(of, page)?, stream.copied()))
+            })
+            .collect();
+        let asked = listings.iter().zip(&looks);
+        let queries = asked.filter_map(|(listing, look)| match look {
+            Ok((order, Some(place))) => Some(order.query(place.stream, listing.of.include_deleted)),
+            _ => None,
+        });
+        let mut answers = batch::rows(reader, queries.collect()).await?.into_iter();
+        let page = |(listing, look): (&Listing<RecordList>, Result<(Order, Option<Place>)>)| match look? {
+            (_, None) => Ok(Paged::empty()),
+            (order, Some(place)) => order
+                .page(answers.next().unwrap_or_default(), place.counter)
+                .try_map(|row| record(row, listing.of.integration_id, &listing.of.stream)),
         };
-        let found = store::stream(reader, actor.scope(), list.integration_id, &list.stream).await?;
-        let Some((stream, counter)) = found else {
-            return Ok(Paged::empty());
-        };
-        let record = |row| record(row, list.integration_id, &list.stream);
-        match places {
-            Places::ByKey(window) => {
-                let began = window
-                    .after
-                    .as_ref()
-                    .or(window.before.as_ref())
-                    .map_or(counter, |place| place.1);
-                let keys = Window {
-                    count: window.count,
-                    backward: window.backward,
-                    after: window.after.as_ref().map(|place| place.0.clone()),
-                    before: window.before.as_ref().map(|place| place.0.clone()),
-                };
-                let rows = store::by_key(reader, stream, list.include_deleted, &keys).await?;
-                let records: Result<Vec<Record>> = rows.into_iter().map(record).collect();
-                Ok(window.page(BY_KEY, records?, |record| KeyPlace(record.key.clone(), began)))
-            }
-            Places::ByChange(since, window) => {
-                let rows = store::by_change(reader, stream, list.include_deleted, since, &window).await?;
-                let numbers: HashMap<i64, i64> = rows.iter().map(|row| (row.id, row.change_number)).collect();
-                let records: Result<Vec<Record>> = rows.into_iter().map(record).collect();
-                Ok(window.page(BY_CHANGE, records?, |record| {
-                    numbers.get(&record.id.row).copied().unwrap_or(since)
-                }))
-            }
-        }
+        Ok(listings.iter().zip(looks).map(page).collect())
     }
 
     /// One record.
@@ -109,9 +103,37 @@ impl Records<'_> {
     }
 }
 
-enum Places {
+/// The two orders of a listing, with what is asked for in it.
+enum Order {
     ByKey(Window<KeyPlace>),
     ByChange(i64, Window<i64>),
+}
+
+impl Order {
+    fn of(list: &RecordList, page: &PageRequest) -> Result<Self> {
+        Ok(match &list.changed_after {
+            None => Self::ByKey(page.window(BY_KEY)?),
+            Some(since) => Self::ByChange(change_of(since)?, page.window(BY_CHANGE)?),
+        })
+    }
+
+    fn query(&self, stream: i64, include_deleted: bool) -> Select<entity::record::Entity> {
+        match self {
+            Self::ByKey(window) => store::by_key(stream, include_deleted, window),
+            Self::ByChange(since, window) => store::by_change(stream, include_deleted, *since, window),
+        }
+    }
+
+    fn page(&self, rows: Vec<Model>, counter: i64) -> Paged<Model> {
+        match self {
+            Self::ByKey(window) => {
+                let before = window.after.as_ref().or(window.before.as_ref());
+                let began = before.map_or(counter, |place| place.1);
+                window.page(BY_KEY, rows, |row| KeyPlace(row.key.clone(), began))
+            }
+            Self::ByChange(_, window) => window.page(BY_CHANGE, rows, |row| row.change_number),
+        }
+    }
 }
 
 /// The change number from which a reader has not read.

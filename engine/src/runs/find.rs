@@ -10,9 +10,9 @@ use super::model::{
 };
 use crate::access::Actor;
 use crate::ids::RunId;
-use crate::page::{PageRequest, Paged};
+use crate::page::{self, Listing, PageRequest, Paged};
 use crate::store::runs::Waiting;
-use crate::store::{attempts, run_log, run_streams, runs};
+use crate::store::{attempts, batch, run_log, run_streams, runs};
 use crate::{Engine, Result};
 
 const RUNS: &str = "run";
@@ -55,15 +55,36 @@ impl Runs<'_> {
         filter: &SyncRunFilter,
         page: &PageRequest,
     ) -> Result<Paged<SyncRun>> {
-        let window = page.window::<RunId>(RUNS)?;
-        let rows = runs::page(self.0.db.reader(), actor.scope(), filter, &window).await?;
-        let shown = self.shown(rows).await?;
-        Ok(window.page(RUNS, shown, |run| run.id))
+        page::only(self.lists(actor, &[Listing::new(filter, page)]).await?)
     }
 
-    /// How many runs match.
-    pub async fn count(&self, actor: &Actor, filter: &SyncRunFilter) -> Result<u64> {
-        Ok(runs::count(self.0.db.reader(), actor.scope(), filter).await?)
+    /// Pages of runs, newest first, one for each listing.
+    pub async fn lists(
+        &self,
+        actor: &Actor,
+        listings: &[Listing<SyncRunFilter>],
+    ) -> Result<Vec<Result<Paged<SyncRun>>>> {
+        let windows = page::windows(RUNS, listings);
+        let queries = page::queries(listings, &windows, |filter, window| {
+            runs::page(actor.scope(), filter, window)
+        });
+        let rows = batch::rows(self.0.db.reader(), queries).await?;
+        let sizes: Vec<usize> = rows.iter().map(Vec::len).collect();
+        let mut shown = self
+            .shown(rows.into_iter().flatten().collect())
+            .await?
+            .into_iter();
+        let shown = sizes
+            .into_iter()
+            .map(|size| shown.by_ref().take(size).collect())
+            .collect();
+        Ok(page::pages(RUNS, windows, shown, |run: &SyncRun| run.id))
+    }
+
+    /// How many runs match each of these filters.
+    pub async fn counts(&self, actor: &Actor, filters: &[SyncRunFilter]) -> Result<Vec<u64>> {
+        let lists = filters.iter().map(|filter| runs::matching(actor.scope(), filter));
+        Ok(batch::counts(self.0.db.reader(), lists.collect()).await?)
     }
 
     /// The attempts at these runs, in order. The caller got the ids from runs it may see.
@@ -84,12 +105,19 @@ impl Runs<'_> {
         Ok(of_run)
     }
 
-    /// A page of a run's log, oldest first, of lines at least so grave. The caller got the id from a run it
-    /// may see.
-    pub async fn logs(&self, run: RunId, min_level: LogLevel, page: &PageRequest) -> Result<Paged<LogEntry>> {
-        let window = page.window::<i64>(LOGS)?;
-        let rows = run_log::page(self.0.db.reader(), run, min_level, &window).await?;
-        Ok(window.page(LOGS, rows, |row| row.id).map(Into::into))
+    /// Pages of runs' logs, oldest first, of lines at least so grave. The caller got the ids from runs it may
+    /// see.
+    pub async fn logs(
+        &self,
+        listings: &[Listing<(RunId, LogLevel)>],
+    ) -> Result<Vec<Result<Paged<LogEntry>>>> {
+        let windows = page::windows(LOGS, listings);
+        let queries = page::queries(listings, &windows, |(run, level), window| {
+            run_log::page(*run, *level, window)
+        });
+        let rows = batch::rows(self.0.db.reader(), queries).await?;
+        let pages = page::pages(LOGS, windows, rows, |row| row.id);
+        Ok(pages.into_iter().map(|page| Ok(page?.map(Into::into))).collect())
     }
 
     /// Rows as a caller sees them: those that wait say why.

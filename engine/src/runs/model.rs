@@ -164,7 +164,7 @@ pub struct LogEntry {
 }
 
 /// Which runs; what is not given does not matter.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SyncRunFilter {
     /// Whose.
     pub client_id: Option<ClientId>,

@@ -146,7 +146,8 @@ fn paused() -> Condition {
         .add(Column::PausedForFailure.eq(true))
 }
 
-fn matching(scope: Scope, filter: &IntegrationFilter) -> Select<Entity> {
+/// The integrations that match.
+pub(crate) fn matching(scope: Scope, filter: &IntegrationFilter) -> Select<Entity> {
     let mut query = within(scope);
     if let Some(client) = filter.client_id {
         query = query.filter(Column::ClientId.eq(client));
@@ -180,13 +181,12 @@ fn due() -> Expr {
 }
 
 /// A page of integrations. By creation means by id: both grow together, and the id is the primary key.
-pub(crate) async fn page(
-    connection: &impl ConnectionTrait,
+pub(crate) fn page(
     scope: Scope,
     filter: &IntegrationFilter,
     order: IntegrationOrder,
     window: &Window<Key>,
-) -> Result<Vec<Model>, DbErr> {
+) -> Select<Entity> {
     let id = Column::Id.into_expr();
     let columns = match order.field {
         IntegrationOrderField::CreatedAt => vec![id],
@@ -200,17 +200,6 @@ pub(crate) async fn page(
         window,
         Key::values,
     )
-    .all(connection)
-    .await
-}
-
-/// How many integrations match.
-pub(crate) async fn count(
-    connection: &impl ConnectionTrait,
-    scope: Scope,
-    filter: &IntegrationFilter,
-) -> Result<u64, DbErr> {
-    matching(scope, filter).count(connection).await
 }
 
 /// How many integrations are failing.
@@ -224,7 +213,7 @@ pub(crate) async fn count_failing(
         health: Some(Health::Failing),
         ..IntegrationFilter::default()
     };
-    count(connection, scope, &filter).await
+    matching(scope, &filter).count(connection).await
 }
 
 /// For each of these integrations, the run that is running or else comes next.

@@ -4,6 +4,7 @@
 //! a function without it is for the engine's own work. Nothing here commits: who calls holds the transaction.
 
 pub(crate) mod attempts;
+pub(crate) mod batch;
 pub(crate) mod clients;
 pub(crate) mod connectors;
 pub(crate) mod dead_letters;

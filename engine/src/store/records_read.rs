@@ -1,41 +1,58 @@
 //! Records, read.
 
+use std::collections::HashMap;
+
 use entity::ids::{IntegrationId, RecordId};
 use entity::record::{Column, Entity, Model};
 use entity::{Timestamp, integration, stream_state};
 use sea_orm::sea_query::Query;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter, QuerySelect, Select};
 
 use super::keyset;
 use crate::access::Scope;
 use crate::page::{OrderDirection, Window};
+use crate::records::KeyPlace;
 
-/// The stream's row and its integration's change counter, if they are in scope.
-pub(crate) async fn stream(
+/// A stream of an integration, as a listing finds it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// The stream's row.
+    pub(crate) stream: i64,
+    /// The integration's change counter.
+    pub(crate) counter: i64,
+}
+
+/// The streams of these names of these integrations, as far as they are there and in scope.
+pub(crate) async fn streams(
     connection: &impl ConnectionTrait,
     scope: Scope,
-    id: IntegrationId,
-    stream: &str,
-) -> Result<Option<(i64, i64)>, DbErr> {
-    let mut visible = integration::Entity::find_by_id(id)
+    integrations: impl IntoIterator<Item = IntegrationId>,
+    names: impl IntoIterator<Item = &str>,
+) -> Result<HashMap<(IntegrationId, String), Place>, DbErr> {
+    let mut query = stream_state::Entity::find()
         .select_only()
+        .column(stream_state::Column::IntegrationId)
+        .column(stream_state::Column::Stream)
+        .column(stream_state::Column::Id)
         .column(integration::Column::ChangeCounter)
+        .join(
+            JoinType::InnerJoin,
+            stream_state::Entity::belongs_to(integration::Entity)
+                .from(stream_state::Column::IntegrationId)
+                .to(integration::Column::Id)
+                .into(),
+        )
+        .filter(stream_state::Column::IntegrationId.is_in(integrations))
+        .filter(stream_state::Column::Stream.is_in(names))
         .filter(integration::Column::DeletedAt.is_null());
     if let Scope::Client(client) = scope {
-        visible = visible.filter(integration::Column::ClientId.eq(client));
+        query = query.filter(integration::Column::ClientId.eq(client));
     }
-    let Some(counter) = visible.into_tuple::<i64>().one(connection).await? else {
-        return Ok(None);
-    };
-    let row = stream_state::Entity::find()
-        .select_only()
-        .column(stream_state::Column::Id)
-        .filter(stream_state::Column::IntegrationId.eq(id))
-        .filter(stream_state::Column::Stream.eq(stream))
-        .into_tuple::<i64>()
-        .one(connection)
-        .await?;
-    Ok(row.map(|row| (row, counter)))
+    let rows = query.into_tuple::<(IntegrationId, String, i64, i64)>();
+    let found = rows.all(connection).await?.into_iter();
+    Ok(found
+        .map(|(integration, name, stream, counter)| ((integration, name), Place { stream, counter }))
+        .collect())
 }
 
 fn of_stream(stream: i64, include_deleted: bool) -> Select<Entity> {
@@ -48,36 +65,26 @@ fn of_stream(stream: i64, include_deleted: bool) -> Select<Entity> {
 }
 
 /// A page of a stream's records, by key.
-pub(crate) async fn by_key(
-    connection: &impl ConnectionTrait,
-    stream: i64,
-    include_deleted: bool,
-    window: &Window<String>,
-) -> Result<Vec<Model>, DbErr> {
+pub(crate) fn by_key(stream: i64, include_deleted: bool, window: &Window<KeyPlace>) -> Select<Entity> {
     let columns = [Column::Key.into_expr()];
     let query = of_stream(stream, include_deleted);
-    keyset::window(query, &columns, OrderDirection::Asc, window, |key| {
-        vec![key.as_str().into()]
+    keyset::window(query, &columns, OrderDirection::Asc, window, |place| {
+        vec![place.0.as_str().into()]
     })
-    .all(connection)
-    .await
 }
 
 /// A page of a stream's records, by their last change.
-pub(crate) async fn by_change(
-    connection: &impl ConnectionTrait,
+pub(crate) fn by_change(
     stream: i64,
     include_deleted: bool,
     changed_after: i64,
     window: &Window<i64>,
-) -> Result<Vec<Model>, DbErr> {
+) -> Select<Entity> {
     let columns = [Column::ChangeNumber.into_expr()];
     let query = of_stream(stream, include_deleted).filter(Column::ChangeNumber.gt(changed_after));
     keyset::window(query, &columns, OrderDirection::Asc, window, |number| {
         vec![(*number).into()]
     })
-    .all(connection)
-    .await
 }
 
 /// These records with their streams, as far as they are in scope and the ids are whole.

@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use entity::ids::RunId;
-use entity::run_log::{ActiveModel, Column, Entity, Model};
+use entity::run_log::{ActiveModel, Column, Entity};
 use entity::words::LogLevel;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Select, Set};
 use serde_json::Value;
 
-use crate::page::Window;
+use super::keyset;
+use crate::page::{OrderDirection, Window};
 
 /// A line to be written.
 #[derive(Clone, Debug)]
@@ -56,25 +57,12 @@ pub(crate) async fn append(
 }
 
 /// A page of a run's log, oldest first.
-pub(crate) async fn page(
-    connection: &impl ConnectionTrait,
-    run: RunId,
-    min_level: LogLevel,
-    window: &Window<i64>,
-) -> Result<Vec<Model>, DbErr> {
-    let mut query = Entity::find()
+pub(crate) fn page(run: RunId, min_level: LogLevel, window: &Window<i64>) -> Select<Entity> {
+    let query = Entity::find()
         .filter(Column::RunId.eq(run))
         .filter(Column::Level.gte(min_level.code()));
-    if let Some(after) = window.after {
-        query = query.filter(Column::Id.gt(after));
-    }
-    if let Some(before) = window.before {
-        query = query.filter(Column::Id.lt(before));
-    }
-    query = if window.backward {
-        query.order_by_desc(Column::Id)
-    } else {
-        query.order_by_asc(Column::Id)
-    };
-    query.limit(window.limit()).all(connection).await
+    let columns = [Column::Id.into_expr()];
+    keyset::window(query, &columns, OrderDirection::Asc, window, |id| {
+        vec![(*id).into()]
+    })
 }

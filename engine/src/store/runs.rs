@@ -7,12 +7,13 @@ use entity::{Timestamp, client, integration};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select,
+    QueryOrder, Select,
 };
 
+use super::keyset;
 use super::statement::Sql;
 use crate::access::Scope;
-use crate::page::Window;
+use crate::page::{OrderDirection, Window};
 use crate::runs::SyncRunFilter;
 
 /// Writes a run. False when one with its idempotency key, or for its due time, is there already.
@@ -44,7 +45,8 @@ fn within(scope: Scope) -> Select<Entity> {
     }
 }
 
-fn matching(scope: Scope, filter: &SyncRunFilter) -> Select<Entity> {
+/// The runs that match.
+pub(crate) fn matching(scope: Scope, filter: &SyncRunFilter) -> Select<Entity> {
     let mut query = within(scope);
     if let Some(client) = filter.client_id {
         query = query.filter(Column::ClientId.eq(client));
@@ -93,34 +95,15 @@ pub(crate) async fn by_ids(
 }
 
 /// A page of runs, newest first.
-pub(crate) async fn page(
-    connection: &impl ConnectionTrait,
-    scope: Scope,
-    filter: &SyncRunFilter,
-    window: &Window<RunId>,
-) -> Result<Vec<Model>, DbErr> {
-    let mut query = matching(scope, filter);
-    if let Some(after) = window.after {
-        query = query.filter(Column::Id.lt(after));
-    }
-    if let Some(before) = window.before {
-        query = query.filter(Column::Id.gt(before));
-    }
-    query = if window.backward {
-        query.order_by_asc(Column::Id)
-    } else {
-        query.order_by_desc(Column::Id)
-    };
-    query.limit(window.limit()).all(connection).await
-}
-
-/// How many runs match.
-pub(crate) async fn count(
-    connection: &impl ConnectionTrait,
-    scope: Scope,
-    filter: &SyncRunFilter,
-) -> Result<u64, DbErr> {
-    matching(scope, filter).count(connection).await
+pub(crate) fn page(scope: Scope, filter: &SyncRunFilter, window: &Window<RunId>) -> Select<Entity> {
+    let columns = [Column::Id.into_expr()];
+    keyset::window(
+        matching(scope, filter),
+        &columns,
+        OrderDirection::Desc,
+        window,
+        |id| vec![(*id).into()],
+    )
 }
 
 /// The runs of an integration that have not ended, the first to run first.

@@ -4,7 +4,9 @@ use entity::ids::IntegrationId;
 use entity::schedule::{Column, Entity, Model};
 use entity::{Timestamp, integration, skipped_tick};
 use sea_orm::sea_query::{OnConflict, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Select,
+};
 
 use super::keyset;
 use crate::access::Scope;
@@ -83,12 +85,7 @@ pub(crate) async fn of_integrations(
 }
 
 /// A page of an integration's skipped ticks, newest first, if it is in scope.
-pub(crate) async fn skipped(
-    connection: &impl ConnectionTrait,
-    scope: Scope,
-    id: IntegrationId,
-    window: &Window<i64>,
-) -> Result<Vec<skipped_tick::Model>, DbErr> {
+pub(crate) fn skipped(scope: Scope, id: IntegrationId, window: &Window<i64>) -> Select<skipped_tick::Entity> {
     let schedules = schedules_of(id)
         .and_where(Column::IntegrationId.in_subquery(visible(scope)))
         .to_owned();
@@ -97,8 +94,6 @@ pub(crate) async fn skipped(
     keyset::window(query, &columns, OrderDirection::Desc, window, |due| {
         vec![Timestamp(*due).into()]
     })
-    .all(connection)
-    .await
 }
 
 /// The earliest due time that has passed without having been seen to, of integrations in scope.

@@ -94,7 +94,7 @@ on_both_databases! {
         run_letter(&world, client.id, integration.id, run).await;
         assert_eq!(done(world.engine.dead_letters().replay(&OPERATOR, &DeadLetterFilter::default()).await.unwrap()), 1);
         let queued = SyncRunFilter { status: vec![SyncRunStatus::Queued], ..SyncRunFilter::default() };
-        assert_eq!(world.engine.runs().count(&OPERATOR, &queued).await.unwrap(), 1);
+        assert_eq!(world.engine.runs().counts(&OPERATOR, &[queued]).await.unwrap(), [1]);
     }
 
     async fn what_cannot_be_replayed_stays_open(world: World) {

@@ -12,6 +12,8 @@ mod events;
 #[cfg(test)]
 mod integrations;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod overview;

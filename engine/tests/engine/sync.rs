@@ -1,6 +1,8 @@
 use engine::RefusalCode;
+use engine::ids::{IntegrationId, RunId};
+use engine::runs::LogEntry;
 use engine::runs::{LogLevel, SyncMode, SyncRunStatus};
-use engine::{PageRequest, ids::IntegrationId};
+use engine::{Listing, PageRequest, Paged};
 use entity::{dead_letter, record_seen, stream_state};
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
@@ -17,6 +19,12 @@ fn pages(ids: std::ops::RangeInclusive<i64>) -> Upstream {
             .map(|ids| Step::Page(users(ids.iter().copied())))
             .collect(),
     )
+}
+
+async fn log_of(world: &World, run: RunId, level: LogLevel, first: u32) -> Paged<LogEntry> {
+    let listing = Listing::new(&(run, level), &PageRequest::first(first));
+    let found = world.engine.runs().logs(&[listing]).await.unwrap();
+    found.into_iter().next().unwrap().unwrap()
 }
 
 async fn refresh(world: &World, integration: IntegrationId, upstream: &Upstream) -> engine::runs::SyncRun {
@@ -79,7 +87,7 @@ on_both_databases! {
         assert_eq!(counts, [("posts", 4), ("users", 3)]);
         assert!(streams.iter().all(|stream| stream.status == SyncRunStatus::Succeeded));
         assert_eq!(streams[0].cursor, Some(json!({ "seen": 1 })));
-        let log = world.engine.runs().logs(run.id, LogLevel::Debug, &PageRequest::first(3)).await.unwrap();
+        let log = log_of(&world, run.id, LogLevel::Debug, 3).await;
         assert_eq!(log.items.len(), 3);
         assert!(log.has_next);
     }
@@ -181,7 +189,7 @@ on_both_databases! {
         let run = refresh(&world, integration.id, &pages(39..=100)).await;
         assert_eq!((run.status, run.held_deletions), (SyncRunStatus::Succeeded, Some(38)));
         assert_eq!(run.progress.records_deleted, 0);
-        let log = world.engine.runs().logs(run.id, LogLevel::Warn, &PageRequest::first(9)).await.unwrap();
+        let log = log_of(&world, run.id, LogLevel::Warn, 9).await;
         let lines: Vec<_> = log.into_items().map(|line| line.message).collect();
         assert_eq!(lines, ["would delete 38 % of the records: held until approved"]);
         assert_eq!(world.live_keys().await.len(), 100);

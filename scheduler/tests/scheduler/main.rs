@@ -170,7 +170,7 @@ async fn a_schedule_fires_by_the_clock() {
     let after = world
         .engine
         .runs()
-        .count(&OPERATOR, &SyncRunFilter::default())
+        .counts(&OPERATOR, &[SyncRunFilter::default()])
         .await
         .unwrap();
     world.engine.clock.sleep(Duration::from_millis(2100)).await;
@@ -178,7 +178,7 @@ async fn a_schedule_fires_by_the_clock() {
         world
             .engine
             .runs()
-            .count(&OPERATOR, &SyncRunFilter::default())
+            .counts(&OPERATOR, &[SyncRunFilter::default()])
             .await
             .unwrap(),
         after

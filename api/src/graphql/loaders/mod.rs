@@ -11,9 +11,10 @@ use async_graphql::dataloader::{DataLoader, Loader};
 use engine::clients::Client;
 use engine::connectors::ConnectorInfo;
 use engine::ids::{ClientId, ConnectorId, IntegrationId, RunId};
-use engine::integrations::{Integration, Schedule};
-use engine::runs::{StreamProgress, SyncAttempt, SyncRun};
-use engine::{Actor, Engine};
+use engine::integrations::{Integration, IntegrationFilter, IntegrationOrder, Schedule, SkippedTick};
+use engine::records::{Record, RecordList};
+use engine::runs::{LogEntry, LogLevel, StreamProgress, SyncAttempt, SyncRun, SyncRunFilter};
+use engine::{Actor, Engine, Listing, Paged};
 
 use super::error::Shared;
 
@@ -32,6 +33,20 @@ pub(crate) struct AttemptsOf(pub(crate) RunId);
 /// The streams of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct StreamsOf(pub(crate) RunId);
+
+/// The number of runs that match.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct RunsCounted(pub(crate) SyncRunFilter);
+/// The number of integrations that match.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct IntegrationsCounted(pub(crate) IntegrationFilter);
+/// A page of an integration's skipped ticks.
+pub(crate) type SkippedTicks = Listing<IntegrationId>;
+/// A page of a run's log, of lines at least so grave.
+pub(crate) type Logs = Listing<(RunId, LogLevel)>;
+
+/// A list of its own in a batch: a bad cursor is its error alone.
+pub(crate) type Listed<T> = Result<Paged<T>, Shared>;
 
 /// A request's loaders.
 pub(crate) struct Loaders(pub(crate) DataLoader<Batch>);
@@ -93,6 +108,42 @@ loaders! {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         Ok(rekey(engine.runs().streams_for(&ids).await?, StreamsOf))
     };
+    Listing<IntegrationFilter> => Listed<Integration>: |engine, actor, keys| async {
+        let order = IntegrationOrder::default();
+        Ok(listed(keys, engine.integrations().lists(actor, order, keys).await?))
+    };
+    IntegrationsCounted => u64: |engine, actor, keys| async {
+        let filters: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
+        Ok(pair(keys, engine.integrations().counts(actor, &filters).await?))
+    };
+    Listing<SyncRunFilter> => Listed<SyncRun>: |engine, actor, keys| async {
+        Ok(listed(keys, engine.runs().lists(actor, keys).await?))
+    };
+    RunsCounted => u64: |engine, actor, keys| async {
+        let filters: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
+        Ok(pair(keys, engine.runs().counts(actor, &filters).await?))
+    };
+    SkippedTicks => Listed<SkippedTick>: |engine, actor, keys| async {
+        Ok(listed(keys, engine.integrations().skipped_ticks(actor, keys).await?))
+    };
+    Logs => Listed<LogEntry>: |engine, _actor, keys| async {
+        Ok(listed(keys, engine.runs().logs(keys).await?))
+    };
+    Listing<RecordList> => Listed<Record>: |engine, actor, keys| async {
+        Ok(listed(keys, engine.records().lists(actor, keys).await?))
+    };
+}
+
+fn pair<K: Clone + Eq + std::hash::Hash, V>(keys: &[K], values: Vec<V>) -> HashMap<K, V> {
+    keys.iter().cloned().zip(values).collect()
+}
+
+fn listed<F: Clone + Eq + std::hash::Hash, T>(
+    keys: &[Listing<F>],
+    pages: Vec<engine::Result<Paged<T>>>,
+) -> HashMap<Listing<F>, Listed<T>> {
+    let pages = pages.into_iter().map(|page| page.map_err(Arc::new));
+    pair(keys, pages.collect())
 }
 
 fn rekey<A, B: Eq + std::hash::Hash, V>(found: HashMap<A, V>, key: impl Fn(A) -> B) -> HashMap<B, V> {

@@ -3,8 +3,7 @@
 use async_graphql::{Context, ID, Object, Result};
 use serde_json::Value;
 
-use super::{ClientStatus, DateTime, IntegrationConnection, SyncRunConnection, Total, list_cost, page};
-use crate::graphql::context::{actor, engine_of};
+use super::{ClientStatus, DateTime, IntegrationConnection, SyncRunConnection, list_cost, page};
 use crate::graphql::inputs::{IntegrationFilter, SyncRunFilter};
 
 pub(crate) struct Client(pub(crate) engine::clients::Client);
@@ -61,18 +60,7 @@ impl Client {
         >,
     ) -> Result<IntegrationConnection> {
         let request = page(first, after, last, before)?;
-        let Some(mut filter) = filter.unwrap_or_default().into_engine() else {
-            return Ok(IntegrationConnection::empty());
-        };
-        if *filter.client_id.get_or_insert(self.0.id) != self.0.id {
-            return Ok(IntegrationConnection::empty());
-        }
-        let order = engine::integrations::IntegrationOrder::default();
-        let found = engine_of(ctx)
-            .integrations()
-            .list(actor(ctx), &filter, order, &request)
-            .await?;
-        Ok(IntegrationConnection::new(found, Total::Integrations(filter)))
+        IntegrationConnection::of_client(ctx, self.0.id, filter, request).await
     }
 
     /// The client's runs, newest first.
@@ -91,14 +79,7 @@ impl Client {
         #[graphql(desc = "Which ones; a clientId in it must be this client's")] filter: Option<SyncRunFilter>,
     ) -> Result<SyncRunConnection> {
         let request = page(first, after, last, before)?;
-        let Some(mut filter) = filter.unwrap_or_default().into_engine() else {
-            return Ok(SyncRunConnection::empty());
-        };
-        if *filter.client_id.get_or_insert(self.0.id) != self.0.id {
-            return Ok(SyncRunConnection::empty());
-        }
-        let found = engine_of(ctx).runs().list(actor(ctx), &filter, &request).await?;
-        Ok(SyncRunConnection::new(found, Total::SyncRuns(filter)))
+        SyncRunConnection::of_client(ctx, self.0.id, filter, request).await
     }
 
     /// When it was registered.

@@ -5,7 +5,8 @@ use async_graphql::{Context, OutputType, Result, SimpleObject};
 use engine::{PageRequest, Paged};
 
 use super::{Client, Connector, DeadLetter, Integration, LogEntry, Record, SkippedTick, SyncRun};
-use crate::graphql::context::{actor, engine_of};
+use crate::graphql::context::{actor, engine_of, loaders, owner};
+use crate::graphql::loaders::{IntegrationsCounted, RunsCounted};
 
 /// Where a page stands in its list.
 #[derive(SimpleObject, Debug, Clone, Default)]
@@ -71,8 +72,11 @@ impl Total {
             Self::Zero => 0,
             Self::Clients(filter) => engine.clients().count(actor, filter).await?,
             Self::Connectors(search) => engine.connectors().count(actor, search.as_deref()).await?,
-            Self::Integrations(filter) => engine.integrations().count(actor, filter).await?,
-            Self::SyncRuns(filter) => engine.runs().count(actor, filter).await?,
+            Self::Integrations(filter) => {
+                let counted = IntegrationsCounted(filter.clone());
+                owner(loaders(ctx).load_one(counted).await?)?
+            }
+            Self::SyncRuns(filter) => owner(loaders(ctx).load_one(RunsCounted(filter.clone())).await?)?,
             Self::DeadLetters(filter) => engine.dead_letters().count(actor, filter).await?,
         };
         Ok(i32::try_from(count).unwrap_or(i32::MAX))

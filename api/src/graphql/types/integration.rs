@@ -1,14 +1,15 @@
 //! An integration.
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use engine::Listing;
 use engine::records::RecordList;
 use serde_json::Value;
 
 use super::{
     CircuitState, Client, Connector, DateTime, Health, IntegrationStatus, PauseReason, RecordConnection,
-    Schedule, SkippedTickConnection, SyncRun, SyncRunConnection, Total, list_cost, page,
+    Schedule, SkippedTickConnection, SyncRun, SyncRunConnection, list_cost, page,
 };
-use crate::graphql::context::{actor, engine_of, loaders, owner};
+use crate::graphql::context::{loaders, owner};
 use crate::graphql::inputs::SyncRunFilter;
 use crate::graphql::loaders::{ActiveRunOf, LastRunOf, ScheduleOf};
 
@@ -108,12 +109,12 @@ impl Integration {
         #[graphql(desc = "Items of the page, 1 to 100; 20 when not given")] first: Option<i32>,
         #[graphql(desc = "An endCursor: the page after it")] after: Option<String>,
     ) -> Result<SkippedTickConnection> {
-        let request = page(first, after, None, None)?;
-        let found = engine_of(ctx)
-            .integrations()
-            .skipped_ticks(actor(ctx), self.0.id, &request)
-            .await?;
-        Ok(SkippedTickConnection::new(found))
+        let listing = Listing {
+            of: self.0.id,
+            page: page(first, after, None, None)?,
+        };
+        let found = loaders(ctx).load_one(listing).await?;
+        Ok(SkippedTickConnection::new(owner(found)??))
     }
 
     /// Whether calls to its upstream are let through. Always CLOSED until circuits come with production mode.
@@ -154,14 +155,7 @@ impl Integration {
         >,
     ) -> Result<SyncRunConnection> {
         let request = page(first, after, last, before)?;
-        let Some(mut filter) = filter.unwrap_or_default().into_engine() else {
-            return Ok(SyncRunConnection::empty());
-        };
-        if *filter.integration_id.get_or_insert(self.0.id) != self.0.id {
-            return Ok(SyncRunConnection::empty());
-        }
-        let found = engine_of(ctx).runs().list(actor(ctx), &filter, &request).await?;
-        Ok(SyncRunConnection::new(found, Total::SyncRuns(filter)))
+        SyncRunConnection::of_integration(ctx, self.0.id, filter, request).await
     }
 
     /// The records of one of its streams. In key order without changedAfter; with it, in change order: a reader
@@ -182,16 +176,15 @@ impl Integration {
         #[graphql(default_with = "Some(false)", desc = "Whether deleted records are listed too")]
         include_deleted: Option<bool>,
     ) -> Result<RecordConnection> {
-        let request = page(first, after, None, None)?;
-        let list = RecordList {
+        let page = page(first, after, None, None)?;
+        let of = RecordList {
             integration_id: self.0.id,
             stream,
             changed_after,
             include_deleted: include_deleted.unwrap_or(false),
         };
-        Ok(RecordConnection::new(
-            engine_of(ctx).records().list(actor(ctx), &list, &request).await?,
-        ))
+        let found = loaders(ctx).load_one(Listing { of, page }).await?;
+        Ok(RecordConnection::new(owner(found)??))
     }
 
     /// When it was created.

@@ -6,6 +6,7 @@ mod connector;
 mod dead_letter;
 mod event;
 mod integration;
+mod nested;
 mod node;
 mod overview;
 mod record;

@@ -1,13 +1,14 @@
 //! A run, and what it consists of.
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use engine::Listing;
 use serde_json::Value;
 
 use super::{
     DateTime, Integration, LogConnection, LogLevel, SyncError, SyncMode, SyncRunStatus, SyncTrigger,
     WaitReason, list_cost, page,
 };
-use crate::graphql::context::{engine_of, loaders, owner};
+use crate::graphql::context::{loaders, owner};
 use crate::graphql::loaders::{AttemptsOf, StreamsOf};
 
 pub(crate) struct SyncRun(pub(crate) engine::runs::SyncRun);
@@ -144,11 +145,12 @@ impl SyncRun {
         #[graphql(desc = "An endCursor: the page after it")] after: Option<String>,
         #[graphql(desc = "Only lines at least this grave; all when not given")] min_level: Option<LogLevel>,
     ) -> Result<LogConnection> {
-        let request = page(first, after, None, None)?;
-        let level = min_level.unwrap_or(LogLevel::Debug).into();
-        Ok(LogConnection::new(
-            engine_of(ctx).runs().logs(self.0.id, level, &request).await?,
-        ))
+        let listing = Listing {
+            of: (self.0.id, min_level.unwrap_or(LogLevel::Debug).into()),
+            page: page(first, after, None, None)?,
+        };
+        let found = loaders(ctx).load_one(listing).await?;
+        Ok(LogConnection::new(owner(found)??))
     }
 }
 
