@@ -1,5 +1,6 @@
 //! Asking for a run.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use connectors::canonical;
 use entity::sync_run::Model as Row;
 use entity::{client, integration};
@@ -16,14 +17,18 @@ use crate::queue::{NewRun, enqueue, told};
 use crate::store::runs;
 use crate::{Error, Result};
 
+/// How long a key gives back the run that it made. Longer would surprise a caller who counts its keys anew
+/// every day; a run that still waits after a day must not swallow the next day's request.
+const KEYS_HOLD: TimeDelta = TimeDelta::hours(24);
+
 /// The longest idempotency key, in bytes.
 const LONGEST_KEY: usize = 255;
 
 impl Runs<'_> {
     /// Puts a run into the queue. A run that waits or runs already is no obstacle: the new one queues behind.
     ///
-    /// The same key with the same input gives back the run that it made, whatever became of it, also to
-    /// callers who ask at the same moment: the key is unique in the database, and whoever comes second waits
+    /// For 24 hours the same key with the same input gives back the run that it made, whatever became of it,
+    /// also to callers who ask at the same moment: the key is unique in the database, and whoever comes second waits
     /// there for the first one's commit.
     pub async fn trigger(&self, actor: &Actor, request: TriggerSync) -> Result<Outcome<Triggered>> {
         if let Some(refusal) = request.idempotency_key.as_deref().and_then(check_key) {
@@ -39,8 +44,12 @@ impl Runs<'_> {
         if let Some(key) = &request.idempotency_key
             && let Some(earlier) = runs::find_by_key(&transaction, integration.id, key).await?
         {
-            transaction.rollback().await?;
-            return self.repeated(earlier, &hash).await;
+            let queued: DateTime<Utc> = earlier.queued_at.into();
+            if self.0.clock.now() - queued < KEYS_HOLD {
+                transaction.rollback().await?;
+                return self.repeated(earlier, &hash).await;
+            }
+            runs::release_key(&transaction, earlier.id).await?;
         }
         let streams = match self.refused(&integration, &client, request.streams.as_deref()) {
             Ok(streams) => streams,

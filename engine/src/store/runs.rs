@@ -7,7 +7,7 @@ use entity::{Timestamp, client, integration};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
-    QueryOrder, Select,
+    QueryOrder, QuerySelect, Select,
 };
 
 use super::keyset;
@@ -118,6 +118,31 @@ pub(crate) async fn active(
         .order_by_asc(Column::Id)
         .all(connection)
         .await
+}
+
+/// The names of the streams of these runs, in the order in which they are read.
+pub(crate) async fn stream_order(
+    connection: &impl ConnectionTrait,
+    runs: &[RunId],
+) -> Result<Vec<(RunId, serde_json::Value)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .column(Column::Streams)
+        .filter(Column::Id.is_in(runs.iter().copied()))
+        .into_tuple()
+        .all(connection)
+        .await
+}
+
+/// Takes the idempotency key from a run, so that it is free for another one.
+pub(crate) async fn release_key(connection: &impl ConnectionTrait, run: RunId) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::IdempotencyKey, Expr::value(None::<String>))
+        .filter(Column::Id.eq(run))
+        .exec(connection)
+        .await
+        .map(|_| ())
 }
 
 /// Whether a full refresh of the integration began after this run was made.

@@ -1,11 +1,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use engine::RefusalCode;
+use chrono::TimeDelta;
 use engine::integrations::PauseReason;
 use engine::queue;
-use engine::runs::{ErrorKind, SyncMode, SyncRunStatus, TriggerSync, WaitReason};
+use engine::runs::{ErrorKind, SyncMode, SyncRunFilter, SyncRunStatus, TriggerSync, WaitReason};
 use engine::sync::{Ending, Settlement, StopSignals};
+use engine::{PageRequest, RefusalCode};
+use entity::Timestamp;
 use entity::words::{DeadLetterKind, DeadLetterStatus};
 use entity::{dead_letter, outbox_event, sync_attempt, sync_run};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Set};
@@ -121,6 +123,36 @@ on_both_databases! {
         done(world.engine.integrations().pause(&OPERATOR, integration.id).await.unwrap());
         let again = done(world.engine.runs().trigger(&OPERATOR, keyed).await.unwrap());
         assert!(again.deduplicated && again.run.status == SyncRunStatus::Succeeded);
+    }
+
+    async fn a_key_is_free_again_after_a_day(world: World) {
+        let (_, integration) = world.furnished().await;
+        let keyed = TriggerSync {
+            idempotency_key: Some("nightly".to_owned()),
+            ..request(integration.id, SyncMode::Incremental)
+        };
+        let first = done(world.engine.runs().trigger(&OPERATOR, keyed.clone()).await.unwrap()).run.id;
+        let queued = |hours| sync_run::ActiveModel {
+            queued_at: Set(Timestamp::from(world.engine.clock.now() - TimeDelta::hours(hours))), ..Default::default()
+        };
+        world.set_run(first, queued(23)).await;
+        let again = done(world.engine.runs().trigger(&OPERATOR, keyed.clone()).await.unwrap());
+        assert!(again.deduplicated && again.run.id == first);
+        world.set_run(first, queued(24)).await;
+        // Of many who ask at once, one makes the new run, and the others are given it.
+        let calls = (0..10).map(|_| {
+            let (engine, keyed) = (world.engine.clone(), keyed.clone());
+            tokio::spawn(async move { done(engine.runs().trigger(&OPERATOR, keyed).await.unwrap()) })
+        });
+        let mut answers = Vec::new();
+        for call in calls.collect::<Vec<_>>() {
+            answers.push(call.await.unwrap());
+        }
+        assert_eq!(answers.iter().filter(|answer| !answer.deduplicated).count(), 1);
+        let made: HashSet<_> = answers.iter().map(|answer| answer.run.id).collect();
+        assert!(made.len() == 1 && !made.contains(&first), "{made:?}");
+        let page = world.engine.runs().list(&OPERATOR, &SyncRunFilter::default(), &PageRequest::default()).await.unwrap();
+        assert_eq!(page.items.len(), 2, "the first run is still there");
     }
 
     async fn what_cannot_be_triggered(world: World) {

@@ -12,8 +12,8 @@ pub(crate) struct RunMutations;
 
 #[Object]
 impl RunMutations {
-    /// Asks for a run now. The same idempotencyKey with the same input gives back the same run, also when asked
-    /// concurrently; with another input: userError IDEMPOTENCY_MISMATCH.
+    /// Asks for a run now. For 24 hours the same idempotencyKey with the same input gives back the same run, also
+    /// when asked concurrently; with another input: userError IDEMPOTENCY_MISMATCH.
     async fn trigger_sync(
         &self,
         ctx: &Context<'_>,
