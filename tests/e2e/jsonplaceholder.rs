@@ -57,7 +57,7 @@ on_both_databases! {
             .collect();
         assert_eq!(
             counts,
-            [(json!("comments"), json!(500.0)), (json!("posts"), json!(100.0)), (json!("users"), json!(10.0))]
+            [(json!("users"), json!(10.0)), (json!("posts"), json!(100.0)), (json!("comments"), json!(500.0))]
         );
         let users = api.records(&integration, "users").await;
         assert_eq!(users[0]["data"]["address"]["geo"], json!({ "lat": "-37.3159", "lng": "81.1496" }));

@@ -12,7 +12,7 @@ use crate::access::Actor;
 use crate::ids::RunId;
 use crate::page::{self, Listing, PageRequest, Paged};
 use crate::store::runs::Waiting;
-use crate::store::{attempts, batch, run_log, run_streams, runs};
+use crate::store::{attempts, batch, run_log, run_streams, runs, stored_json};
 use crate::{Engine, Result};
 
 const RUNS: &str = "run";
@@ -96,11 +96,18 @@ impl Runs<'_> {
         Ok(of_run)
     }
 
-    /// The streams of these runs, by name. The caller got the ids from runs it may see.
+    /// The streams of these runs, in the order in which they are read. The caller got the ids from runs it may
+    /// see.
     pub async fn streams_for(&self, ids: &[RunId]) -> Result<HashMap<RunId, Vec<StreamProgress>>> {
         let mut of_run: HashMap<RunId, Vec<StreamProgress>> = HashMap::new();
         for row in run_streams::of_runs(self.0.db.reader(), ids).await? {
             of_run.entry(row.run_id).or_default().push(row.into());
+        }
+        for (run, order) in runs::stream_order(self.0.db.reader(), ids).await? {
+            let order: Vec<String> = stored_json::read(order)?;
+            if let Some(streams) = of_run.get_mut(&run) {
+                streams.sort_by_key(|stream| order.iter().position(|name| *name == stream.stream));
+            }
         }
         Ok(of_run)
     }

@@ -3,7 +3,7 @@
 use entity::ids::RunId;
 use entity::sync_run_stream::{ActiveModel, Column, Entity, Model};
 use entity::words::SyncRunStatus;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Set};
 use serde_json::Value;
 
 use super::queue::Hold;
@@ -40,12 +40,10 @@ pub(crate) async fn insert(
         .map(|_| ())
 }
 
-/// The streams of these runs, in the order of their names.
+/// The streams of these runs.
 pub(crate) async fn of_runs(connection: &impl ConnectionTrait, runs: &[RunId]) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::RunId.is_in(runs.iter().copied()))
-        .order_by_asc(Column::RunId)
-        .order_by_asc(Column::Stream)
         .all(connection)
         .await
 }

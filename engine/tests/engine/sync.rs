@@ -84,7 +84,7 @@ on_both_databases! {
         assert_eq!(asked, ["users", "posts"]);
         let streams = world.engine.runs().streams_for(&[run.id]).await.unwrap().remove(&run.id).unwrap();
         let counts: Vec<_> = streams.iter().map(|stream| (stream.stream.as_str(), stream.progress.records_added)).collect();
-        assert_eq!(counts, [("posts", 4), ("users", 3)]);
+        assert_eq!(counts, [("users", 3), ("posts", 4)], "in the order in which they are read");
         assert!(streams.iter().all(|stream| stream.status == SyncRunStatus::Succeeded));
         assert_eq!(streams[0].cursor, Some(json!({ "seen": 1 })));
         let log = log_of(&world, run.id, LogLevel::Debug, 3).await;
