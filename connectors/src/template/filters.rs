@@ -7,7 +7,7 @@ use super::operators::Num;
 use super::selections;
 use super::strings;
 use super::value::Val;
-use super::{percent, print};
+use super::{percent, print, wording};
 
 const NAMES: [&str; 31] = [
     "abs",
@@ -128,10 +128,10 @@ pub(crate) fn apply<'a>(name: &str, value: Val<'a>, args: Args<'a>) -> Run<Val<'
         "lower" => plain(name, args, || Val::str(string(&value).to_lowercase())),
         "upper" => plain(name, args, || Val::str(string(&value).to_uppercase())),
         "capitalize" => plain(name, args, || Val::str(strings::capitalize(&string(&value)))),
-        "title" => plain(name, args, || Val::str(title(&string(&value)))),
-        "escape" | "e" | "forceescape" => plain(name, args, || Val::str(escape(&string(&value)))),
+        "title" => plain(name, args, || Val::str(wording::title(&string(&value)))),
+        "escape" | "e" | "forceescape" => plain(name, args, || Val::str(wording::escape(&string(&value)))),
         "safe" => plain(name, args, || Val::str(string(&value))),
-        "striptags" => plain(name, args, || Val::str(strip_tags(&string(&value)))),
+        "striptags" => plain(name, args, || Val::str(wording::strip_tags(&string(&value)))),
         "wordcount" => plain(name, args, || {
             let is_word = |char: char| char.is_alphanumeric() || char == '_';
             Val::int(
@@ -179,7 +179,7 @@ pub(crate) fn apply<'a>(name: &str, value: Val<'a>, args: Args<'a>) -> Run<Val<'
             percent::format(&format, &Val::dict(members)).map(Val::str)
         }
         "truncate" => match (&value, value.length()) {
-            (Val::Str(text), _) => truncate(text, args),
+            (Val::Str(text), _) => wording::truncate(text, args),
             (_, None) => Err(Fail::Type(format!(
                 "object of type '{}' has no len()",
                 value.type_name()
@@ -188,7 +188,7 @@ pub(crate) fn apply<'a>(name: &str, value: Val<'a>, args: Args<'a>) -> Run<Val<'
             _ => Err(Fail::value("truncate wants a text")),
         },
         "indent" => match &value {
-            Val::Str(text) => indent(text, args),
+            Val::Str(text) => wording::indent(text, args),
             Val::Undefined(name) => Err(Fail::undefined(name)),
             Val::List(_) | Val::JsonList(_) => Err(Fail::value("indent wants a text")),
             other => Err(Fail::Type(format!(
@@ -224,13 +224,13 @@ pub(crate) fn apply<'a>(name: &str, value: Val<'a>, args: Args<'a>) -> Run<Val<'
                 let pairs = pairs.iter().map(|(key, value)| {
                     format!(
                         "{}={}",
-                        quote(&string(key), "", true),
-                        quote(&string(value), "", true)
+                        wording::quote(&string(key), "", true),
+                        wording::quote(&string(value), "", true)
                     )
                 });
                 return Ok(Val::str(pairs.collect::<Vec<_>>().join("&")));
             }
-            Ok(Val::str(quote(&string(&value), "/", false)))
+            Ok(Val::str(wording::quote(&string(&value), "/", false)))
         }
         _ => selections::apply(name, value, args),
     }
@@ -298,114 +298,4 @@ fn round<'a>(value: &Val<'a>, args: Args<'a>) -> Run<Val<'a>> {
         ("common", Num::Float(number)) => Val::Float((number * scale).round_ties_even() / scale),
         _ => return Err(Fail::value("round: method must be common, ceil or floor")),
     })
-}
-
-fn title(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut begins = true;
-    for char in text.chars() {
-        if begins {
-            out.extend(char.to_uppercase());
-        } else {
-            out.extend(char.to_lowercase());
-        }
-        begins = char.is_whitespace() || "-({[<".contains(char);
-    }
-    out
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('\'', "&#39;")
-        .replace('"', "&#34;")
-}
-
-fn strip_tags(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('<') {
-        out.push_str(rest.get(..at).unwrap_or_default());
-        let tail = rest.get(at..).unwrap_or_default();
-        let close = if tail.starts_with("<!--") { "-->" } else { ">" };
-        match tail.find(close) {
-            Some(end) => rest = tail.get(end + close.len()..).unwrap_or_default(),
-            None => {
-                out.push_str(tail);
-                rest = "";
-            }
-        }
-    }
-    out.push_str(rest);
-    let words: Vec<&str> = out.split_whitespace().collect();
-    let entities = [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#34;", "\""),
-        ("&#39;", "'"),
-        ("&amp;", "&"),
-    ];
-    entities
-        .iter()
-        .fold(words.join(" "), |text, (entity, char)| text.replace(entity, char))
-}
-
-fn truncate<'a>(own: &str, args: Args<'a>) -> Run<Val<'a>> {
-    let [length, kill, end, leeway] = args.bind("truncate", ["length", "killwords", "end", "leeway"], 0)?;
-    let length = usize::try_from(whole_or(&length, 255)?).unwrap_or(0);
-    let leeway = usize::try_from(whole_or(&leeway, 5)?).unwrap_or(0);
-    let end = text_or(&end, "...")?;
-    if own.chars().count() <= length.saturating_add(leeway) {
-        return Ok(Val::str(own));
-    }
-    let kept: String = own
-        .chars()
-        .take(length.saturating_sub(end.chars().count()))
-        .collect();
-    if kill.is_some_and(|kill| kill.truth()) {
-        return Ok(Val::str(kept + end));
-    }
-    let words = kept.rsplit_once(' ').map_or(kept.as_str(), |(words, _)| words);
-    Ok(Val::str(format!("{words}{end}")))
-}
-
-fn indent<'a>(own: &str, args: Args<'a>) -> Run<Val<'a>> {
-    let [width, first, blank] = args.bind("indent", ["width", "first", "blank"], 0)?;
-    let margin = match &width {
-        Some(Val::Str(margin)) => margin.to_string(),
-        width => " ".repeat(usize::try_from(whole_or(width, 4)?).unwrap_or(0).min(1000)),
-    };
-    let blank = blank.is_some_and(|blank| blank.truth());
-    let mut out = String::new();
-    for (index, line) in strings::lines(&format!("{own}\n"), false).into_iter().enumerate() {
-        if index > 0 {
-            out.push('\n');
-            if blank || !line.is_empty() {
-                out.push_str(&margin);
-            }
-        }
-        out.push_str(line);
-    }
-    if first.is_some_and(|first| first.truth()) {
-        out.insert_str(0, &margin);
-    }
-    Ok(Val::str(out))
-}
-
-/// `urllib.parse.quote` and `quote_plus`.
-pub(crate) fn quote(text: &str, safe: &str, plus: bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let char = char::from(byte);
-        if char.is_ascii_alphanumeric() || "_.-~".contains(char) || char.is_ascii() && safe.contains(char) {
-            out.push(char);
-        } else if plus && byte == b' ' {
-            out.push('+');
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

@@ -111,7 +111,7 @@ pub(crate) fn call<'a>(name: &str, args: Args<'a>, clock: &dyn Clock, random: &d
         "sanitize_url" => {
             let [own] = args.bind(name, ["value"], 1)?;
             let own = own.unwrap_or(Val::None);
-            Ok(Val::str(super::filters::quote(text(&own)?, "", true)))
+            Ok(Val::str(super::wording::quote(text(&own)?, "", true)))
         }
         "camel_case_to_snake_case" => {
             let [own] = args.bind(name, ["value"], 1)?;

@@ -22,6 +22,7 @@ mod arguments;
 mod ast;
 mod braces;
 mod comparison;
+mod containers;
 mod digests;
 mod escapes;
 mod evaluator;
@@ -47,6 +48,7 @@ mod strings;
 #[cfg(test)]
 mod tests;
 mod value;
+mod wording;
 
 pub use names::Reads;
 pub(crate) use print::float as float_repr;
