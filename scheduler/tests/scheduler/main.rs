@@ -12,6 +12,7 @@ use engine::integrations::{OverlapPolicy, ScheduleInput, UpdateIntegration};
 use engine::queue;
 use engine::runs::{SyncMode, SyncRunFilter, SyncRunStatus, SyncTrigger};
 use engine::{PageRequest, Patch};
+use platform::clock::ManualClock;
 
 use crate::world::{OPERATOR, World, done};
 
@@ -34,6 +35,41 @@ async fn a_run_starts_at_once_and_comes_to_its_end() {
         (7, 7)
     );
     scheduler.stop().await;
+}
+
+/// The reaper, the relay, the keeper of leases (who renews and looks for cancellations), and a worker that
+/// has looked and found nothing.
+const ALL_ASLEEP: usize = 5;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_notice_starts_a_run_and_the_poll_is_the_net() {
+    let clock = ManualClock::default();
+    let world = World::with_clock(clock.shared()).await;
+    let scheduler = world.start("first").await;
+    World::until(|| clock.sleepers() == ALL_ASLEEP).await;
+    // Time stands still, so no poll can have found it.
+    world.trigger(world.integration("users").await).await;
+    world.upstream.first_request().await;
+    assert_eq!(world.ended().await.status, SyncRunStatus::Succeeded);
+
+    World::until(|| clock.sleepers() == ALL_ASLEEP).await;
+    world.upstream.forget();
+    // Queued by a process whose notices the worker does not hear.
+    let integration = world.integration("users").await;
+    let unheard = World::trigger_through(&world.elsewhere(), integration).await;
+    clock.advance(Duration::from_millis(999));
+    World::until(|| clock.sleepers() == ALL_ASLEEP).await;
+    let waiting = world
+        .engine
+        .runs()
+        .find(&OPERATOR, unheard)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(waiting.status, SyncRunStatus::Queued);
+    clock.advance(Duration::from_millis(1));
+    world.upstream.first_request().await;
+    scheduler.abort().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

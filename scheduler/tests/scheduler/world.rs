@@ -11,7 +11,7 @@ use engine::integrations::{CreateIntegration, RetryInput};
 use engine::runs::{SyncMode, SyncRun, SyncRunFilter, SyncTrigger, TriggerSync};
 use engine::{Actor, Engine, Outcome, PageRequest};
 use migration::{Migrator, MigratorTrait};
-use platform::clock::SystemClock;
+use platform::clock::{SharedClock, SystemClock};
 use platform::coordination::MemoryCoordinator;
 use platform::database::Database;
 use platform::http_client::{HttpClient, HttpLimits, NetworkPolicy};
@@ -97,13 +97,17 @@ impl Running {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with_clock(SystemClock::shared()).await
+    }
+
+    pub(crate) async fn with_clock(clock: SharedClock) -> Self {
         let upstream = Upstream::start().await;
         let directory = tempfile::tempdir().unwrap();
         let mut settings = DatabaseSettings::sqlite(directory.path().join("syncline.db"));
         settings.max_connections = 6;
         let db = Database::connect(&settings).await.unwrap();
         Migrator::up(db.for_migration(), None).await.unwrap();
-        let (clock, random) = (SystemClock::shared(), SystemRandom::shared());
+        let random = SystemRandom::shared();
         let policy = NetworkPolicy {
             allow_addresses: vec![upstream.address],
             ..NetworkPolicy::default()
@@ -177,6 +181,10 @@ impl World {
     }
 
     pub(crate) async fn trigger(&self, integration: IntegrationId) -> RunId {
+        Self::trigger_through(&self.engine, integration).await
+    }
+
+    pub(crate) async fn trigger_through(engine: &Engine, integration: IntegrationId) -> RunId {
         let request = TriggerSync {
             integration_id: integration,
             idempotency_key: None,
@@ -184,9 +192,20 @@ impl World {
             streams: None,
             trigger: SyncTrigger::Manual,
         };
-        done(self.engine.runs().trigger(&OPERATOR, request).await.unwrap())
+        done(engine.runs().trigger(&OPERATOR, request).await.unwrap())
             .run
             .id
+    }
+
+    /// Waits until this is so.
+    pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
+        for _ in 0..2_000 {
+            if is_so() {
+                return;
+            }
+            SystemClock::shared().sleep(Duration::from_millis(5)).await;
+        }
+        panic!("it did not come about");
     }
 
     /// Waits until the newest run has ended.
@@ -202,7 +221,7 @@ impl World {
             if let Some(run) = runs.into_items().next().filter(|run| run.status.is_terminal()) {
                 return run;
             }
-            self.engine.clock.sleep(Duration::from_millis(10)).await;
+            SystemClock::shared().sleep(Duration::from_millis(10)).await;
         }
         panic!("the run did not end");
     }
