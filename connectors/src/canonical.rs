@@ -10,13 +10,16 @@
 //! exact in a double, and only loses its trailing zeros; whole numbers keep all their digits however many there
 //! are; the rest goes through a double and its shortest decimal form.
 //!
-//! The hash is BLAKE3, cut to 128 bits: as hard to fool as SHA-256, without a key, and five times as fast where
-//! the processor has no instructions for SHA. A faster one that is no cryptographic hash (XXH3) would let an
-//! upstream craft two records that hide each other's changes; nobody gains much by that, but nobody should have
-//! to argue about it either.
+//! The hash is SipHash-2-4 with 128 bits (<https://www.aumasson.jp/siphash/siphash.pdf>) under a key that its caller
+//! gives: whoever writes into an upstream does not know the key, so cannot prepare two contents that hide each
+//! other. BLAKE3 needs no key for that, and six times as long (0.7 µs for a record of 420 bytes, against 0.12); a
+//! hash without either (XXH3) would let an upstream's users craft such records.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::hash::Hasher as _;
+
+use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
 use crate::json::scan::{Kind, Piece, Quoted, Scanner, pieces};
 use crate::json::{JsonError, MAX_DEPTH};
@@ -28,11 +31,12 @@ thread_local! {
     static SCRATCH: RefCell<Canonicaliser> = RefCell::default();
 }
 
-/// The first 128 bits of the BLAKE3 of the canonical form.
-pub fn hash(json: &str) -> Result<[u8; 16], JsonError> {
+/// The hash of the canonical form, under a key of 128 bits.
+pub fn hash(json: &str, key: &[u8; 16]) -> Result<[u8; 16], JsonError> {
     SCRATCH.with_borrow_mut(|scratch| {
-        let digest = blake3::hash(scratch.form(json)?.as_bytes());
-        Ok(digest.as_bytes().first_chunk().copied().unwrap_or_default())
+        let mut hasher = SipHasher24::new_with_key(key);
+        hasher.write(scratch.form(json)?.as_bytes());
+        Ok(hasher.finish128().as_bytes())
     })
 }
 
@@ -359,21 +363,28 @@ mod tests {
         }
     }
 
+    /// The key of the published test vectors.
+    const KEY: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
     #[test]
     fn hash_is_of_the_form() {
-        assert_eq!(hash(r#"{"b":1.0,"a":"x"}"#), hash(r#"{ "a":"\u0078", "b":1 }"#));
-        assert_ne!(hash(r#"{"a":1}"#), hash(r#"{"a":"1"}"#));
+        assert_eq!(
+            hash(r#"{"b":1.0,"a":"x"}"#, &KEY),
+            hash(r#"{ "a":"\u0078", "b":1 }"#, &KEY)
+        );
+        assert_ne!(hash("{}", &KEY), hash("{}", &[0; 16]));
+        assert_ne!(hash(r#"{"a":1}"#, &KEY), hash(r#"{"a":"1"}"#, &KEY));
         // Hashes are kept in databases: this one must never change.
-        assert_eq!(hash("{}").unwrap()[..4], [110, 70, 221, 16]);
+        assert_eq!(hash("{}", &KEY).unwrap()[..4], [120, 118, 118, 157]);
     }
 
     #[test]
     fn bad_text_and_depth_are_errors() {
         for text in ["", "{", "{\"a\"", "[1,", "{}x", "tru"] {
-            assert!(hash(text).is_err(), "{text}");
+            assert!(hash(text, &KEY).is_err(), "{text}");
         }
-        assert!(hash(&"[".repeat(MAX_DEPTH + 2)).is_err());
-        assert!(hash(&"{\"a\":".repeat(100_000)).is_err());
+        assert!(hash(&"[".repeat(MAX_DEPTH + 2), &KEY).is_err());
+        assert!(hash(&"{\"a\":".repeat(100_000), &KEY).is_err());
     }
 
     proptest! {
@@ -387,7 +398,7 @@ mod tests {
 
         #[test]
         fn never_panics(text in "[\\[\\]{}\",:0-9eE.\\-\\\\ud]{0,32}") {
-            let _ = hash(&text);
+            let _ = hash(&text, &KEY);
         }
     }
 }

@@ -203,7 +203,9 @@ fn input_hash(request: &TriggerSync) -> Result<Vec<u8>> {
         "integrationId": request.integration_id, "mode": request.mode, "streams": request.streams,
         "trigger": request.trigger,
     });
-    Ok(canonical::hash(&input.to_string())
-        .map_err(|error| Error::internal(error.to_string()))?
-        .to_vec())
+    Ok(
+        canonical::hash(&input.to_string(), request.integration_id.uuid().as_bytes())
+            .map_err(|error| Error::internal(error.to_string()))?
+            .to_vec(),
+    )
 }

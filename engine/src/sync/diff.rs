@@ -31,15 +31,24 @@ pub(super) struct Prepared {
     pub(super) notes: Vec<Note>,
 }
 
-/// Prepares a page of a stream with this primary key.
-pub(super) fn prepare(page: Page, primary_key: &[Vec<String>], stream: &str) -> Prepared {
+/// What the records of a stream are told apart by.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) stream: String,
+    pub(super) primary_key: Vec<Vec<String>>,
+    /// The key of the content's hash. The integration's id will do: an upstream does not know it.
+    pub(super) hash_key: [u8; 16],
+}
+
+/// Prepares a page of a stream.
+pub(super) fn prepare(page: Page, identity: &Identity) -> Prepared {
     let read = page.records.len() + page.rejected.len();
     let refuse = |code: &str, message: String| SyncError {
         kind: ErrorKind::Schema,
         code: code.to_owned(),
         message,
         retryable: false,
-        stream: Some(stream.to_owned()),
+        stream: Some(identity.stream.clone()),
         http_status: None,
         url: None,
     };
@@ -55,7 +64,7 @@ pub(super) fn prepare(page: Page, primary_key: &[Vec<String>], stream: &str) -> 
     let mut superseded = 0;
     let mut bytes = 0;
     for record in page.records {
-        match identify(&record, primary_key) {
+        match identity.of(&record) {
             Err((code, message)) => rejected.push((record.to_value(), refuse(code, message))),
             Ok((key, hash)) => {
                 bytes += record.json().len();
@@ -92,34 +101,34 @@ pub(super) fn prepare(page: Page, primary_key: &[Vec<String>], stream: &str) -> 
     }
 }
 
-fn identify(
-    record: &Record,
-    primary_key: &[Vec<String>],
-) -> Result<(String, [u8; 16]), (&'static str, String)> {
-    let json = record.json();
-    let hash = canonical::hash(json)
-        .map_err(|error| ("RECORD_INVALID", format!("The record is not JSON: {error}.")))?;
-    // Without a primary key nothing tells two versions of a record apart from two records, so the content is
-    // the key: what is new is added, and what is the same is not added twice.
-    if primary_key.is_empty() {
-        return Ok((hex::encode(hash), hash));
+impl Identity {
+    /// The key and the hash; or the code and the message of what is wrong with the record.
+    fn of(&self, record: &Record) -> Result<(String, [u8; 16]), (&'static str, String)> {
+        let json = record.json();
+        let hash = canonical::hash(json, &self.hash_key)
+            .map_err(|error| ("RECORD_INVALID", format!("The record is not JSON: {error}.")))?;
+        // Without a primary key nothing tells two versions of a record apart from two records, so the content is
+        // the key: what is new is added, and what is the same is not added twice.
+        if self.primary_key.is_empty() {
+            return Ok((hex::encode(hash), hash));
+        }
+        let key = key::extract(&self.primary_key, record)
+            .map_err(|missing| ("RECORD_KEY_MISSING", format!("{missing}.")))?;
+        if key.len() > LONGEST_KEY {
+            let message = format!(
+                "The record's key is {} bytes long; at most {LONGEST_KEY} can be indexed.",
+                key.len()
+            );
+            return Err(("RECORD_KEY_TOO_LONG", message));
+        }
+        if key.contains('\0') {
+            return Err((
+                "RECORD_KEY_INVALID",
+                "The record's key contains a NUL character.".to_owned(),
+            ));
+        }
+        Ok((key, hash))
     }
-    let key =
-        key::extract(primary_key, record).map_err(|missing| ("RECORD_KEY_MISSING", format!("{missing}.")))?;
-    if key.len() > LONGEST_KEY {
-        let message = format!(
-            "The record's key is {} bytes long; at most {LONGEST_KEY} can be indexed.",
-            key.len()
-        );
-        return Err(("RECORD_KEY_TOO_LONG", message));
-    }
-    if key.contains('\0') {
-        return Err((
-            "RECORD_KEY_INVALID",
-            "The record's key contains a NUL character.".to_owned(),
-        ));
-    }
-    Ok((key, hash))
 }
 
 fn fingerprint(key: &str) -> u64 {
@@ -175,8 +184,16 @@ mod tests {
         }
     }
 
-    fn by_id() -> Vec<Vec<String>> {
-        vec![vec!["id".to_owned()]]
+    fn identity(primary_key: Vec<Vec<String>>) -> Identity {
+        Identity {
+            stream: "s".to_owned(),
+            primary_key,
+            hash_key: [7; 16],
+        }
+    }
+
+    fn by_id() -> Identity {
+        identity(vec![vec!["id".to_owned()]])
     }
 
     #[test]
@@ -184,7 +201,6 @@ mod tests {
         let prepared = prepare(
             page(&[r#"{"id":1,"v":"a"}"#, r#"{"id":2}"#, r#"{"id":1,"v":"b"}"#]),
             &by_id(),
-            "s",
         );
         assert_eq!(
             (prepared.read, prepared.superseded, prepared.packed.len()),
@@ -198,7 +214,6 @@ mod tests {
         let prepared = prepare(
             page(&[r#"{"name":"x"}"#, &long, r#"{"id":"a\u0000b"}"#, r#"{"id":1}"#]),
             &by_id(),
-            "s",
         );
         let codes: Vec<&str> = prepared
             .rejected
@@ -217,8 +232,7 @@ mod tests {
     fn without_a_primary_key_the_content_is_the_key() {
         let prepared = prepare(
             page(&[r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1.0}"#, r#"{"a":2}"#]),
-            &[],
-            "s",
+            &identity(Vec::new()),
         );
         assert_eq!((prepared.packed.len(), prepared.superseded), (2, 1));
     }
@@ -234,7 +248,7 @@ mod tests {
         ];
         let prepared = pages
             .into_iter()
-            .map(|page| prepare(page, &by_id(), "s").take_records());
+            .map(|page| prepare(page, &by_id()).take_records());
         let sizes: Vec<usize> = batches(prepared).iter().map(Packed::len).collect();
         assert_eq!(sizes, [3, 2, 1]);
     }

@@ -19,8 +19,9 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::diff::{Prepared, prepare};
+use super::diff::{Identity, Prepared, prepare};
 use super::source::StreamSource;
+use crate::queue::Claim;
 
 /// What may lie between reading and writing, in KiB. A larger page passes alone. Eight times as much won nothing
 /// in time and cost 33 MB at the peak: each byte is held in several copies on its way into the database.
@@ -73,14 +74,14 @@ impl Group {
 
 impl Reading {
     /// Begins to read.
-    pub(super) fn begin(source: StreamSource, stream: &str, clock: SharedClock) -> Self {
+    pub(super) fn begin(source: StreamSource, stream: &str, claim: &Claim, clock: SharedClock) -> Self {
         let (sender, pages) = mpsc::unbounded_channel();
-        let task = tokio::spawn(ahead(
-            source.pages,
-            source.primary_key.into(),
-            stream.into(),
-            sender,
-        ));
+        let identity = Identity {
+            stream: stream.to_owned(),
+            primary_key: source.primary_key,
+            hash_key: claim.integration_id().uuid().into_bytes(),
+        };
+        let task = tokio::spawn(ahead(source.pages, Arc::new(identity), sender));
         Self {
             pages,
             clock,
@@ -138,8 +139,7 @@ impl Reading {
 
 async fn ahead(
     mut pages: PageStream,
-    primary_key: Arc<[Vec<String>]>,
-    stream: Arc<str>,
+    identity: Arc<Identity>,
     sender: mpsc::UnboundedSender<Result<Ready, ReadError>>,
 ) {
     let budget = Arc::new(Semaphore::new(BUDGET_KIB));
@@ -147,8 +147,8 @@ async fn ahead(
         let ready = match page {
             Err(error) => Err(error),
             Ok(page) => {
-                let (primary_key, stream) = (Arc::clone(&primary_key), Arc::clone(&stream));
-                let preparing = tokio::task::spawn_blocking(move || prepare(page, &primary_key, &stream));
+                let identity = Arc::clone(&identity);
+                let preparing = tokio::task::spawn_blocking(move || prepare(page, &identity));
                 let page = match preparing.await {
                     Ok(page) => page,
                     Err(error) => match error.try_into_panic() {

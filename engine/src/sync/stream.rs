@@ -37,7 +37,7 @@ pub(super) async fn run(
     let pages = source
         .open(stream, opened.checkpoint, full_refresh, reading)
         .map_err(|error| Ending::from_read(error, stream))?;
-    let mut pages = Reading::begin(pages, stream, engine.clock.clone());
+    let mut pages = Reading::begin(pages, stream, claim, engine.clock.clone());
     let marking = opened.marking.then_some(opened.generation);
     let mut applier = Applier {
         engine,
