@@ -7,7 +7,8 @@ use std::time::Duration;
 use sea_orm::{ConnectOptions, DatabaseConnection, DbErr};
 use tokio::sync::Mutex;
 
-use super::{Backend, Database, Reader};
+use super::checkpoint::Checkpointer;
+use super::{Backend, Database, Reader, Turn};
 use crate::settings::{DatabaseLocation, DatabaseSettings};
 
 /// How long SQLite waits for another *process* that holds the write lock; inside this one, the turn does.
@@ -58,11 +59,15 @@ impl Database {
                 make_parent(path).await?;
                 let writer = sqlite(settings, path, Role::Writer).await.map_err(failed)?;
                 let readers = sqlite(settings, path, Role::Reader).await.map_err(failed)?;
+                let checkpoints = sqlite(settings, path, Role::Checkpointer).await.map_err(failed)?;
                 Ok(Self {
                     backend: Backend::Sqlite,
                     reader: Reader::new(readers),
                     writer,
-                    turn: Some(Arc::new(Mutex::new(None))),
+                    turn: Some(Turn {
+                        set_to: Arc::new(Mutex::new(None)),
+                        checkpointer: Arc::new(Checkpointer::start(checkpoints)),
+                    }),
                     acquire_timeout: settings.acquire_timeout,
                 })
             }
@@ -96,6 +101,7 @@ async fn make_parent(file: &Path) -> Result<(), DatabaseError> {
 enum Role {
     Writer,
     Reader,
+    Checkpointer,
 }
 
 async fn sqlite(settings: &DatabaseSettings, path: &Path, role: Role) -> Result<DatabaseConnection, DbErr> {
@@ -119,16 +125,25 @@ async fn sqlite(settings: &DatabaseSettings, path: &Path, role: Role) -> Result<
                 // In KiB. Index pages of the largest table must not be read again for each page of records. Twice
                 // as much won no time: what is not here is in the system's cache.
                 .pragma("cache_size", "-4096")
-                // 16 MiB of log between checkpoints: four times fewer of them in a bulk load, and a file
-                // that is cut back afterwards.
+                // In pages: after 16 MiB of log the writer ends what the checkpointer began, and the log starts over.
+                // The file is cut back after that.
                 .pragma("wal_autocheckpoint", "4000")
                 .pragma("journal_size_limit", "33554432"),
+            Role::Checkpointer => sqlite
+                .create_if_missing(false)
+                .pragma("wal_autocheckpoint", "0")
+                .pragma("synchronous", "NORMAL"),
             Role::Reader => sqlite.create_if_missing(false).pragma("query_only", "ON"),
         }
     });
     match role {
         // A writer that is closed for idling would forget its `synchronous`.
         Role::Writer => options
+            .max_connections(1)
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None),
+        Role::Checkpointer => options
             .max_connections(1)
             .min_connections(1)
             .idle_timeout(None)

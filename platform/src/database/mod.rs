@@ -10,12 +10,14 @@
 //! # Two durabilities
 //! See [`Durability`]. There is one SQLite writer connection whose `synchronous` pragma is changed when the
 //! next transaction needs the other one, not a connection for each: two would throw each other's page cache
-//! away at every change of hands, and the page that follows a lease renewal would start cold.
+//! away at every change of hands, and the page that follows a lease renewal would start cold. What brings the
+//! log home has one of its own (see [`checkpoint`]).
 //!
 //! # Rejected
 //! An actor that owns the connection and takes closures: it serialises as well, but every store function
 //! would need to be `'static` and boxed, and could not be written over `&impl ConnectionTrait`.
 
+mod checkpoint;
 mod connect;
 mod reader;
 #[cfg(test)]
@@ -27,6 +29,9 @@ use std::time::Duration;
 
 use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr};
 use tokio::sync::Mutex;
+
+use checkpoint::Checkpointer;
+use transaction::Taken;
 
 pub use connect::DatabaseError;
 pub use reader::Reader;
@@ -60,14 +65,21 @@ pub enum Durability {
 /// whoever changes it may be cancelled before the answer.
 type SetTo = Option<Durability>;
 
+/// SQLite's turn to write, and who brings home what was written.
+#[derive(Debug, Clone)]
+struct Turn {
+    set_to: Arc<Mutex<SetTo>>,
+    checkpointer: Arc<Checkpointer>,
+}
+
 /// An open database. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Database {
     backend: Backend,
     reader: Reader,
     writer: DatabaseConnection,
-    /// SQLite's turn to write.
-    turn: Option<Arc<Mutex<SetTo>>>,
+    /// SQLite's.
+    turn: Option<Turn>,
     acquire_timeout: Duration,
 }
 
@@ -91,10 +103,16 @@ impl Database {
         match &self.turn {
             None => WriteTransaction::begin(&self.writer, None).await,
             Some(turn) => {
-                let turn = tokio::time::timeout(self.acquire_timeout, Arc::clone(turn).lock_owned())
+                let coming = Arc::clone(&turn.set_to).lock_owned();
+                let set_to = tokio::time::timeout(self.acquire_timeout, coming)
                     .await
                     .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
-                WriteTransaction::begin(&self.writer, Some((turn, durability))).await
+                let taken = Taken {
+                    set_to,
+                    durability,
+                    checkpointer: Arc::clone(&turn.checkpointer),
+                };
+                WriteTransaction::begin(&self.writer, Some(taken)).await
             }
         }
     }
@@ -117,6 +135,9 @@ impl Database {
     /// # Errors
     /// When a connection cannot be closed.
     pub async fn close(self) -> Result<(), DbErr> {
+        if let Some(turn) = &self.turn {
+            turn.checkpointer.close().await?;
+        }
         self.reader.close().await?;
         self.writer.close_by_ref().await
     }

@@ -154,6 +154,30 @@ async fn each_durability_is_what_it_says() {
 }
 
 #[tokio::test]
+async fn pages_are_brought_home_before_the_log_is_long() {
+    const BLOB: u64 = 1 << 20;
+    let (directory, database) = open().await;
+    let size = || {
+        std::fs::metadata(directory.path().join("made/on demand?.db"))
+            .unwrap()
+            .len()
+    };
+    let transaction = database.begin(Durability::Page).await.unwrap();
+    let sql = format!("CREATE TABLE page AS SELECT zeroblob({BLOB}) AS content");
+    transaction.execute_unprepared(&sql).await.unwrap();
+    transaction.commit().await.unwrap();
+    // A sixteenth of the log that makes the writer do it.
+    let clock = crate::clock::SystemClock::shared();
+    for _ in 0..2_000 {
+        if size() >= BLOB {
+            return;
+        }
+        clock.sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the file has {} bytes", size());
+}
+
+#[tokio::test]
 async fn what_is_dropped_or_rolled_back_was_never_written() {
     let (_directory, database) = open().await;
     let transaction = database.begin(Durability::Accepted).await.unwrap();

@@ -1,5 +1,7 @@
 //! Writing.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
@@ -7,7 +9,16 @@ use sea_orm::{
 };
 use tokio::sync::OwnedMutexGuard;
 
+use super::checkpoint::Checkpointer;
 use super::{Durability, SetTo};
+
+/// SQLite's turn, taken.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) set_to: OwnedMutexGuard<SetTo>,
+    pub(super) durability: Durability,
+    pub(super) checkpointer: Arc<Checkpointer>,
+}
 
 /// The turn to write. Dropped without [`WriteTransaction::commit`], it leaves nothing behind.
 ///
@@ -17,24 +28,21 @@ use super::{Durability, SetTo};
 #[derive(Debug)]
 pub struct WriteTransaction {
     inner: DatabaseTransaction,
-    turn: Option<OwnedMutexGuard<SetTo>>,
+    turn: Option<Taken>,
 }
 
 impl WriteTransaction {
-    pub(super) async fn begin(
-        writer: &DatabaseConnection,
-        turn: Option<(OwnedMutexGuard<SetTo>, Durability)>,
-    ) -> Result<Self, DbErr> {
-        let Some((mut set_to, wanted)) = turn else {
+    pub(super) async fn begin(writer: &DatabaseConnection, turn: Option<Taken>) -> Result<Self, DbErr> {
+        let Some(mut turn) = turn else {
             return Ok(Self {
                 inner: writer.begin().await?,
                 turn: None,
             });
         };
-        if *set_to != Some(wanted) {
-            *set_to = None;
-            writer.execute_unprepared(synchronous(wanted)).await?;
-            *set_to = Some(wanted);
+        if *turn.set_to != Some(turn.durability) {
+            *turn.set_to = None;
+            writer.execute_unprepared(synchronous(turn.durability)).await?;
+            *turn.set_to = Some(turn.durability);
         }
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -42,7 +50,7 @@ impl WriteTransaction {
         };
         Ok(Self {
             inner: writer.begin_with_options(options).await?,
-            turn: Some(set_to),
+            turn: Some(turn),
         })
     }
 
@@ -52,9 +60,11 @@ impl WriteTransaction {
     /// When the database refuses; nothing was written then.
     pub async fn commit(self) -> Result<(), DbErr> {
         let Self { inner, turn } = self;
-        let committed = inner.commit().await;
-        drop(turn);
-        committed
+        inner.commit().await?;
+        if let Some(turn) = turn.filter(|turn| turn.durability == Durability::Page) {
+            turn.checkpointer.written();
+        }
+        Ok(())
     }
 
     /// Leaves it as it was, and says when that failed.
