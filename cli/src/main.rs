@@ -32,12 +32,13 @@ fn main() -> ExitCode {
     })
 }
 
-/// Two threads a core: hashing and comparing a page holds a thread for milliseconds, and with a second one the operating
-/// system lets a query be answered meanwhile.
+/// A thread a core, and at least two, so that a query is answered while a page is mapped. What holds a thread for
+/// milliseconds, hashing and packing a page, happens on threads for blocking work. More threads answered no sooner, and
+/// each keeps memory of its own: with twice as many, a long first sync took 61 MB instead of 57.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2 * cores)
+        .worker_threads(cores.max(2))
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::CannotStart, format!("The runtime cannot start: {error}.")))

@@ -28,8 +28,9 @@ use crate::queue::Claim;
 const BUDGET_KIB: usize = 1024;
 /// A group is written when it has so many bytes: half of the budget, so that the other half fills meanwhile.
 const GROUP_BYTES: usize = BUDGET_KIB * 1024 / 2;
-/// A group is written when it has so many records.
-const GROUP_RECORDS: usize = 10_000;
+/// A group is written when it has so many records. Changes that lie scattered cost SQLite two or three pages of
+/// memory each until the transaction ends, so many small records are not one group.
+const GROUP_RECORDS: usize = 2_500;
 /// After a group was written, the next one is given this long to grow. Progress is promised every 100 ms;
 /// half of that is for the transaction itself. A page that comes later than this is written at once.
 const LINGER: Duration = Duration::from_millis(50);
