@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::auth::Gate;
 use crate::graphql::{GraphQl, Limits};
-use crate::http::{Shared, router};
+use crate::http::{Api, Shared, health_router, router};
 
 /// Why the API does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    what: &'static str,
     shutdown: Shutdown,
 }
 
@@ -50,10 +51,40 @@ impl Server {
         settings: &ServerSettings,
         shutdown: Shutdown,
     ) -> Result<Self, ServerError> {
-        let asked = settings.listen;
         if settings.operator_key.is_none() && !settings.is_loopback() {
-            return Err(ServerError::KeyRequired(asked));
+            return Err(ServerError::KeyRequired(settings.listen));
         }
+        Self::bind_with(
+            router,
+            "GraphQL at /graphql, GraphiQL at /graphiql",
+            engine,
+            settings,
+            shutdown,
+        )
+        .await
+    }
+
+    /// Binds the health routes alone, for a process that others only ask whether it lives. They tell nobody
+    /// anything worth a key.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub async fn bind_health(
+        engine: Engine,
+        settings: &ServerSettings,
+        shutdown: Shutdown,
+    ) -> Result<Self, ServerError> {
+        Self::bind_with(health_router, "health at /health", engine, settings, shutdown).await
+    }
+
+    async fn bind_with(
+        routes: fn(Api) -> Router,
+        what: &'static str,
+        engine: Engine,
+        settings: &ServerSettings,
+        shutdown: Shutdown,
+    ) -> Result<Self, ServerError> {
+        let asked = settings.listen;
         let listener = TcpListener::bind(asked)
             .await
             .map_err(|error| ServerError::Listen(asked, error))?;
@@ -66,7 +97,7 @@ impl Server {
             address.port(),
         );
         let graphql = GraphQl::new(engine.clone(), &Limits::default());
-        let router = router(Arc::new(Shared {
+        let router = routes(Arc::new(Shared {
             graphql,
             engine,
             gate,
@@ -76,6 +107,7 @@ impl Server {
             listener,
             address,
             router,
+            what,
             shutdown,
         })
     }
@@ -92,7 +124,7 @@ impl Server {
     /// When the listener breaks.
     pub async fn serve(self) -> Result<(), ServerError> {
         let Shutdown { soft, hard } = self.shutdown;
-        tracing::info!(address = %self.address, "serving GraphQL at /graphql, GraphiQL at /graphiql");
+        tracing::info!(address = %self.address, "serving {}", self.what);
         // Answers are small and waited for: Nagle's delay would be most of their time.
         let listener = self.listener.tap_io(|stream| {
             if let Err(error) = stream.set_nodelay(true) {

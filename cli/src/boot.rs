@@ -13,7 +13,7 @@ use engine::Engine;
 use engine::connectors::ConnectorRuntime;
 use migration::{Migrator, MigratorTrait};
 use platform::clock::{SharedClock, SystemClock};
-use platform::coordination::MemoryCoordinator;
+use platform::coordination::{Coordinator, MemoryCoordinator, RedisCoordinator};
 use platform::database::Database;
 use platform::http_client::HttpClient;
 use platform::random::{SharedRandom, SystemRandom};
@@ -41,15 +41,7 @@ pub(crate) fn fit(settings: &Settings, role: Role) -> Result<(), Failure> {
             "`syncline {role}` cannot start so. {}",
             sentences(&error.faults)
         ))
-    })?;
-    if role == Role::Serve {
-        return Ok(());
-    }
-    // Two processes that each coordinate within themselves would look as if they worked.
-    Err(Failure::cannot_start(format!(
-        "`syncline {role}` shares its work with other processes through Redis, which this version cannot use yet: \
-         run everything in one process with `syncline serve`, on the same DATABASE_URL."
-    )))
+    })
 }
 
 fn sentences(faults: &[String]) -> String {
@@ -112,7 +104,7 @@ pub(crate) async fn engine(settings: &Settings, role: Role, migrate: Migrate) ->
         .map_err(|error| Failure::cannot_start(format!("{error}.")))?;
     let engine = Engine {
         db,
-        coordinator: Arc::new(MemoryCoordinator::new(Arc::clone(&clock))),
+        coordinator: coordinator(settings, &clock).await?,
         connectors: Arc::new(ConnectorRuntime::new(
             http,
             Arc::clone(&clock),
@@ -131,6 +123,21 @@ pub(crate) async fn engine(settings: &Settings, role: Role, migrate: Migrate) ->
         ))
     })?;
     Ok(engine)
+}
+
+/// Redis where one is configured; else this process is the only one.
+async fn coordinator(settings: &Settings, clock: &SharedClock) -> Result<Arc<dyn Coordinator>, Failure> {
+    let settings = &settings.coordination;
+    let clock = Arc::clone(clock);
+    if settings.redis_url.is_none() {
+        return Ok(Arc::new(MemoryCoordinator::new(clock)));
+    }
+    match RedisCoordinator::connect(settings, clock).await {
+        Ok(coordinator) => Ok(Arc::new(coordinator)),
+        Err(error) => Err(Failure::cannot_start(format!(
+            "Redis cannot be used: {error}. Check REDIS_URL: redis://:PASSWORD@HOST:6379, or rediss:// over TLS."
+        ))),
+    }
 }
 
 /// The bounds of a read are those of the network settings.

@@ -1,4 +1,4 @@
-//! `syncline serve`: GraphQL, scheduler and workers in one process.
+//! `syncline serve`: GraphQL, scheduler and workers in one process; `syncline api` and `syncline scheduler`: each alone.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -26,8 +26,8 @@ pub(crate) async fn run(arguments: &ServeArguments, role: Role) -> Outcome {
     };
     let engine = boot::engine(&settings, role, migrate).await?;
     let shutdown = shutdown()?;
-    let server = bind(&engine, &settings, &shutdown).await?;
-    until_stopped(engine, &settings, server, shutdown, greet).await
+    let server = bind(&engine, &settings, role, &shutdown).await?;
+    until_stopped(engine, &settings, role, server, shutdown, greet).await
 }
 
 pub(crate) fn shutdown() -> Result<Shutdown, Failure> {
@@ -35,24 +35,30 @@ pub(crate) fn shutdown() -> Result<Shutdown, Failure> {
         .map_err(|error| Failure::cannot_start(format!("Cannot listen for signals: {error}.")))
 }
 
+/// Binds what the role serves: a scheduler alone only says that it lives.
 pub(crate) async fn bind(
     engine: &Engine,
     settings: &Settings,
+    role: Role,
     shutdown: &Shutdown,
 ) -> Result<Server, Failure> {
-    Server::bind(engine.clone(), &settings.server, shutdown.clone())
-        .await
-        .map_err(|error| match &error {
-            ServerError::Listen(address, cause) => boot::cannot_listen(*address, cause),
-            _ => Failure::cannot_start(format!("{error}.")),
-        })
+    let (engine, settings, shutdown) = (engine.clone(), &settings.server, shutdown.clone());
+    let bound = match role {
+        Role::Serve | Role::Api => Server::bind(engine, settings, shutdown).await,
+        Role::Scheduler => Server::bind_health(engine, settings, shutdown).await,
+    };
+    bound.map_err(|error| match &error {
+        ServerError::Listen(address, cause) => boot::cannot_listen(*address, cause),
+        _ => Failure::cannot_start(format!("{error}.")),
+    })
 }
 
-/// Serves and works until a signal. When one of the two ends by itself, the other is asked to end too: half a Syncline that
+/// Serves, and works if that is the role's, until a signal. When one of the two ends by itself, the other is asked to end too: half a Syncline that
 /// looks alive helps nobody.
 pub(crate) async fn until_stopped(
     engine: Engine,
     settings: &Settings,
+    role: Role,
     server: Server,
     shutdown: Shutdown,
     greet: impl FnOnce(SocketAddr) -> Result<(), Failure>,
@@ -80,12 +86,17 @@ pub(crate) async fn until_stopped(
         ended(result)
     };
     let working = async {
+        if role == Role::Api {
+            return Ok(());
+        }
         let result = scheduler::run(engine, work, shutdown.clone())
             .await
             .map_err(|error| Failure::failed(format!("The scheduler stopped: {error}.")));
         ended(result)
     };
-    greet(address)?;
+    if role != Role::Scheduler {
+        greet(address)?;
+    }
     let (served, worked) = tokio::join!(serving, working);
     // Every page was committed with its checkpoint; a connection that does not close takes nothing with it.
     let _ = db.close().await;

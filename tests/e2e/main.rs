@@ -13,6 +13,7 @@ mod demo;
 mod graphiql;
 mod jsonplaceholder;
 mod main_job;
+mod production;
 mod readme;
 mod reference;
 mod schedules;

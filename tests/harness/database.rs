@@ -7,10 +7,17 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statemen
 use tempfile::TempDir;
 
 /// One test's database. SQLite: a file in a folder that goes with the test. PostgreSQL: a fresh database on the
-/// cluster that `scripts/with-postgresql` started.
+/// cluster that `scripts/with-services` started, beside a Redis.
 pub struct TestDatabase {
     url: String,
+    redis: Option<Redis>,
     folder: TempDir,
+}
+
+/// The Redis that the processes on this database hear one another through.
+struct Redis {
+    url: String,
+    prefix: String,
 }
 
 /// Every row of every table that a sync writes, as text: two dumps are equal when not one row changed.
@@ -34,16 +41,23 @@ impl TestDatabase {
     pub fn sqlite() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let url = format!("sqlite://{}", folder.path().join("syncline.db").display());
-        Self { url, folder }
+        Self {
+            url,
+            redis: None,
+            folder,
+        }
     }
 
-    /// A fresh PostgreSQL database.
+    /// A fresh PostgreSQL database, and a prefix of its own on a Redis.
     ///
     /// # Panics
-    /// When there is no cluster: a missing PostgreSQL is a failure, never a skip.
+    /// When one of them is not there: a missing server is a failure, never a skip.
     pub async fn postgresql() -> Self {
         let admin = std::env::var("SYNCLINE_TEST_POSTGRES_URL").expect(
-            "SYNCLINE_TEST_POSTGRES_URL names no PostgreSQL: run `scripts/test`, or `scripts/with-postgresql cargo test`",
+            "SYNCLINE_TEST_POSTGRES_URL names no PostgreSQL: run `scripts/test`, or `scripts/with-services cargo test`",
+        );
+        let redis = std::env::var("SYNCLINE_TEST_REDIS_URL").expect(
+            "SYNCLINE_TEST_REDIS_URL names no Redis: run `scripts/test`, or `scripts/with-services cargo test`",
         );
         let folder = TempDir::new().expect("a temporary folder");
         let unique = folder
@@ -66,8 +80,33 @@ impl TestDatabase {
         url.set_path(&name);
         Self {
             url: url.to_string(),
+            redis: Some(Redis {
+                url: redis,
+                prefix: format!("{name}:"),
+            }),
             folder,
         }
+    }
+
+    /// What a process on this database is told: where it is, and through what it hears the others. SQLite goes with
+    /// coordination in process, PostgreSQL with Redis.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let mut environment = vec![("DATABASE_URL".to_owned(), self.url.clone())];
+        if let Some(redis) = &self.redis {
+            environment.push(("REDIS_URL".to_owned(), redis.url.clone()));
+            environment.push(("SYNCLINE_REDIS_PREFIX".to_owned(), redis.prefix.clone()));
+        }
+        environment
+    }
+
+    /// With another Redis, of the test's own.
+    #[must_use]
+    pub fn with_redis(mut self, url: String) -> Self {
+        if let Some(redis) = &mut self.redis {
+            redis.url = url;
+        }
+        self
     }
 
     /// What `DATABASE_URL` is set to.

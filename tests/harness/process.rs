@@ -136,7 +136,6 @@ impl Server {
     /// When it ends before it listens; the message holds its log.
     pub async fn start_with(database: &TestDatabase, options: ServerOptions) -> Self {
         let mut environment = BTreeMap::from([
-            ("DATABASE_URL".to_owned(), database.url().to_owned()),
             (
                 "SYNCLINE_DATA_DIR".to_owned(),
                 database.folder().display().to_string(),
@@ -145,6 +144,7 @@ impl Server {
             ("SYNCLINE_LOG_FORMAT".to_owned(), "json".to_owned()),
             ("SYNCLINE_ALLOW_NETWORKS".to_owned(), "127.0.0.1/32".to_owned()),
         ]);
+        environment.extend(database.environment());
         environment.extend(options.environment);
         std::fs::write(database.folder().join("syncline.toml"), &options.file).expect("a settings file");
         let arguments = if options.arguments.is_empty() {
@@ -169,7 +169,13 @@ impl Server {
         };
         server.address = eventually("the server listens", || {
             let found = server
-                .logged("serving GraphQL at /graphql, GraphiQL at /graphiql")
+                .log_lines()
+                .into_iter()
+                .find(|line| {
+                    line["message"]
+                        .as_str()
+                        .is_some_and(|said| said.starts_with("serving "))
+                })
                 .and_then(|line| line["address"].as_str()?.parse().ok());
             let ended = server.child.try_wait().expect("its state").is_some();
             assert!(

@@ -8,9 +8,11 @@
 use std::time::Duration;
 
 use axum::Json;
+use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -44,11 +46,18 @@ struct Dependency {
     error: Option<&'static str>,
 }
 
-pub(crate) async fn live() -> Response {
+pub(crate) fn router() -> Router<Api> {
+    Router::new()
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .route("/health", get(ready))
+}
+
+async fn live() -> Response {
     (uncached(), Json(Live { status: "live" })).into_response()
 }
 
-pub(crate) async fn ready(State(api): State<Api>) -> Response {
+async fn ready(State(api): State<Api>) -> Response {
     let engine = &api.engine;
     let (database, coordination) = tokio::join!(
         ask(&api, async {

@@ -63,10 +63,16 @@ pub(crate) fn router(api: Api) -> Router {
         .route_layer(middleware::from_fn_with_state(api.clone(), keep_strangers_out));
     Router::new()
         .merge(graphql)
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/health", get(health::ready))
+        .merge(health::router())
         .merge(pages::router())
+        .fallback(nothing_here)
+        .layer(middleware::from_fn_with_state(api.clone(), request_id::assign))
+        .with_state(api)
+}
+
+/// The routes of a process that serves no API.
+pub(crate) fn health_router(api: Api) -> Router {
+    health::router()
         .fallback(nothing_here)
         .layer(middleware::from_fn_with_state(api.clone(), request_id::assign))
         .with_state(api)

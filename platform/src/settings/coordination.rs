@@ -8,11 +8,26 @@ use url::Url;
 use super::redact_url;
 use super::sources::{Fault, Sources};
 
+/// A prefix is part of every key.
+const LONGEST_PREFIX: usize = 64;
+
 /// How processes hear of one another.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct CoordinationSettings {
     /// `REDIS_URL`. Absent: inside the process, which then is the only one.
     pub redis_url: Option<RedisUrl>,
+    /// `SYNCLINE_REDIS_PREFIX`: what every key and channel begins with. Installations that share a Redis need
+    /// different ones; the processes of one installation the same.
+    pub redis_prefix: String,
+}
+
+impl Default for CoordinationSettings {
+    fn default() -> Self {
+        Self {
+            redis_url: None,
+            redis_prefix: "syncline:".to_owned(),
+        }
+    }
 }
 
 impl CoordinationSettings {
@@ -23,14 +38,26 @@ impl CoordinationSettings {
             .transpose();
         Ok(Self {
             redis_url: redis_url.map_err(|problem| Fault::new("coordination.redis_url", problem))?,
+            redis_prefix: sources
+                .text("coordination.redis_prefix")?
+                .unwrap_or(Self::default().redis_prefix),
         })
     }
 
-    /// Whether this can be used. An address is checked where it is made, so it always can.
+    /// Whether this can be used. An address is checked where it is made.
     ///
     /// # Errors
-    /// None yet.
+    /// When the prefix would break up the names that are made with it.
     pub fn validate(&self) -> Result<(), Fault> {
+        let fine = |c: char| c.is_ascii_alphanumeric() || "-_.:/".contains(c);
+        if self.redis_prefix.len() > LONGEST_PREFIX || !self.redis_prefix.chars().all(fine) {
+            let problem = format!(
+                "is {:?}, must be at most {LONGEST_PREFIX} letters, digits and -_.:/ such as syncline: (braces \
+                 would decide where a cluster puts the keys, and * would make other installations' notices ours)",
+                self.redis_prefix
+            );
+            return Err(Fault::new("coordination.redis_prefix", problem));
+        }
         Ok(())
     }
 }

@@ -88,6 +88,11 @@ pub const KEYS: &[Key] = &[
         "redis://…; absent: coordination in process, `serve` only",
     ),
     key(
+        "coordination.redis_prefix",
+        "SYNCLINE_REDIS_PREFIX",
+        "what every key in Redis begins with",
+    ),
+    key(
         "worker.workers",
         "SYNCLINE_WORKERS",
         "runs at the same time in this process",
