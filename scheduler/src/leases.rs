@@ -10,21 +10,27 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use engine::ids::RunId;
-use engine::queue::{self, Claim};
-use engine::sync::StopSignals;
+use engine::queue::{self, Claim, IntegrationLock};
+use engine::runs::WaitReason;
+use engine::sync::{Ending, Settlement, StopSignals};
 use engine::{Engine, topics};
 use futures::StreamExt;
+use futures::future::join_all;
 use platform::coordination::Notice;
 use platform::shutdown::Shutdown;
 use tokio_util::sync::CancellationToken;
 
 /// How often to look whether somebody asked to cancel a run whose notice was lost.
 const LOOK_FOR_CANCELS: Duration = Duration::from_secs(1);
+/// How long a run waits whose integration another process still holds the lock of: a process that died gives it
+/// back when its lease ends, which may be a moment after the database's.
+const LOCKED: Duration = Duration::from_secs(1);
 
 struct Held {
     fence: i64,
     stop: StopSignals,
     renewed: Duration,
+    lock: IntegrationLock,
 }
 
 /// The runs that this process executes.
@@ -72,6 +78,7 @@ impl Leases {
             fence,
             stop: stop.clone(),
             renewed: self.engine.clock.monotonic(),
+            lock: claim.integration_lock(),
         };
         if let Some(earlier) = self.held().insert(run, entry) {
             earlier.stop.abort.cancel();
@@ -110,7 +117,33 @@ impl Leases {
         }
     }
 
+    /// Executes under the integration's lock; a run that does not get it waits, and holds no worker meanwhile.
+    pub(crate) async fn execute_locked(
+        &self,
+        claim: &Claim,
+        execution: impl Future<Output = Settlement>,
+    ) -> Settlement {
+        let lock = claim.integration_lock();
+        if !lock.take(&self.engine, self.lease).await {
+            tracing::warn!("another process still holds the integration's lock; the run waits");
+            return Settlement {
+                ending: Ending::Parked {
+                    reason: WaitReason::Locked,
+                    wait: LOCKED,
+                },
+                progressed: false,
+            };
+        }
+        let settlement = execution.await;
+        // Before the settlement: whoever claims the integration's next run must not find it locked.
+        lock.give_back(&self.engine).await;
+        settlement
+    }
+
     async fn renew(&self) {
+        // First the locks, so that none ends after its run's lease.
+        let locks: Vec<IntegrationLock> = self.held().values().map(|held| held.lock.clone()).collect();
+        join_all(locks.iter().map(|lock| lock.keep(&self.engine, self.lease))).await;
         let claims: Vec<(RunId, i64)> = self.held().iter().map(|(run, held)| (*run, held.fence)).collect();
         if claims.is_empty() {
             return;

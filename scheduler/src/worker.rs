@@ -141,7 +141,9 @@ impl Worker {
         let work = async move {
             let (_entry, stop) = leases.enter(&claim, &shutdown);
             tracing::info!("run claimed");
-            let mut settlement = execute(&engine, &claim, &stop).await;
+            let mut settlement = leases
+                .execute_locked(&claim, execute(&engine, &claim, &stop))
+                .await;
             if settlement.ending == Ending::Lost && shutdown.hard.is_cancelled() {
                 // We let go of it, and as far as we know nobody took it: it is put back as by a drain, if
                 // that takes no longer than a moment. Where it is not ours any more, the fence says so.

@@ -8,18 +8,21 @@
 //!
 //! # Rejected
 //! A queue in Redis beside the history in the database: two places that must agree, which they cannot while
-//! one of them is being restored from a backup. A lock held for the length of a run, in either: it says
-//! nothing about a holder that is paused and will write when it wakes. The fence does.
+//! one of them is being restored from a backup. A lock held for the length of a run as what keeps writers
+//! apart: it says nothing about a holder that is paused and will write when it wakes. The fence does. (There is
+//! such a lock, as a courtesy to upstreams: see [`IntegrationLock`].)
 
 pub(crate) mod backoff;
 mod claim;
 mod enqueue;
 mod lease;
+mod lock;
 mod settle;
 mod telling;
 
 pub use claim::{Claim, cancel_requested, claim, next_due};
 pub(crate) use enqueue::{NewRun, enqueue};
 pub use lease::{Renewed, renew, requeue_lost};
+pub use lock::IntegrationLock;
 pub use settle::{FAILURES_BEFORE_PAUSE, settle};
 pub(crate) use telling::{tell, told};

@@ -4,6 +4,8 @@
 //! nothing. What follows from it commits with it: the attempt's end, the streams, the log, the event, the
 //! integration's health, a dead letter.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::sync_run::Model as Run;
 use entity::words::{LogLevel, SyncRunStatus, WaitReason};
@@ -43,7 +45,20 @@ pub async fn settle(engine: &Engine, claim: &Claim, settlement: &Settlement) -> 
     let moved = match ending {
         Ending::Completed => end(&transaction, claim, SyncRunStatus::Succeeded, None, now).await?,
         Ending::Cancelled => end(&transaction, claim, SyncRunStatus::Cancelled, None, now).await?,
-        Ending::Drained => drained(&transaction, claim, now).await?,
+        Ending::Drained => {
+            put_back(
+                &transaction,
+                claim,
+                None,
+                "put back by a worker that is stopping",
+                now,
+            )
+            .await?
+        }
+        Ending::Parked { reason, wait } => {
+            let wait = Some((*reason, *wait));
+            put_back(&transaction, claim, wait, "put back to wait", now).await?
+        }
         Ending::Failed { error, retry_after } => {
             let value = storable(json!(error));
             let mut moved = None;
@@ -115,25 +130,29 @@ async fn end(
     Ok(ended)
 }
 
-async fn drained(
+/// Back into the queue, without spending an attempt.
+async fn put_back(
     connection: &impl ConnectionTrait,
     claim: &Claim,
+    wait: Option<(WaitReason, Duration)>,
+    why: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Run>, DbErr> {
+    let (reason, wait) = wait.unzip();
     let how = Requeue {
         spend: false,
         earned: false,
-        not_before: now,
-        reason: None,
+        not_before: now + wait.unwrap_or_default(),
+        reason,
         error: None,
     };
     match queue::requeue(connection, claim.hold(), how, now).await? {
         Some(run) => {
-            let line = LogLine::new(LogLevel::Info, "put back by a worker that is stopping", json!({}));
+            let line = LogLine::new(LogLevel::Info, why, json!({ "wait": reason }));
             run_log::append(connection, run.id, [line], now).await?;
             Ok(Some(run))
         }
-        // Somebody asked to cancel it while it was draining, or it is lost: the end tells which.
+        // Somebody asked to cancel it meanwhile, or it is lost: the end tells which.
         None => end(connection, claim, SyncRunStatus::Cancelled, None, now).await,
     }
 }
@@ -144,7 +163,7 @@ async fn wait(
     connection: &impl ConnectionTrait,
     claim: &Claim,
     error: &SyncError,
-    asked: Option<std::time::Duration>,
+    asked: Option<Duration>,
     progressed: bool,
 ) -> Result<Option<TimeDelta>, DbErr> {
     let Run {

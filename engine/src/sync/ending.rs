@@ -5,7 +5,7 @@ use std::time::Duration;
 use connectors::error::{ErrorKind as ReadKind, ReadError};
 
 use super::ApplyError;
-use crate::runs::{ErrorKind, SyncError};
+use crate::runs::{ErrorKind, SyncError, WaitReason};
 
 /// How the execution of a run ended: what to settle.
 #[derive(Debug)]
@@ -30,6 +30,13 @@ pub enum Ending {
     },
     /// Somebody asked to cancel it.
     Cancelled,
+    /// It was not worked on, for something that passes by itself and is not its fault.
+    Parked {
+        /// For what.
+        reason: WaitReason,
+        /// For how long.
+        wait: Duration,
+    },
     /// The process is draining, and the run stands at its last checkpoint.
     Drained,
     /// It is not ours any more, or we must leave: nothing may be written.

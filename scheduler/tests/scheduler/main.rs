@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use engine::integrations::{OverlapPolicy, ScheduleInput, UpdateIntegration};
 use engine::queue;
-use engine::runs::{SyncMode, SyncRunFilter, SyncRunStatus, SyncTrigger};
+use engine::runs::{SyncMode, SyncRunFilter, SyncRunStatus, SyncTrigger, WaitReason};
 use engine::{PageRequest, Patch};
 use platform::clock::ManualClock;
 
@@ -94,6 +94,42 @@ async fn a_cancellation_whose_notice_was_lost_is_found() {
     let elsewhere = world.elsewhere();
     done(elsewhere.runs().cancel(&OPERATOR, run).await.unwrap());
     assert_eq!(world.ended().await.status, SyncRunStatus::Cancelled);
+    scheduler.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_waits_while_another_process_still_asks_the_upstream() {
+    let world = World::new().await;
+    let scheduler = world.start("first").await;
+    let integration = world.integration("users").await;
+    let (coordinator, lock) = (&world.engine.coordinator, format!("integration:{integration}"));
+    let long = Duration::from_secs(60);
+    coordinator
+        .try_lock(&lock, "another", long)
+        .await
+        .unwrap()
+        .unwrap();
+    let run = world.trigger(integration).await;
+    let parked = world
+        .seen(run, |run| run.wait_reason == Some(WaitReason::Locked))
+        .await;
+    assert_eq!(parked.status, SyncRunStatus::Queued);
+    // One worker: a run that waits does not hold it.
+    world.trigger(world.integration("users").await).await;
+    world.ended().await;
+    assert!(coordinator.unlock(&lock, "another").await.unwrap());
+    let ended = world
+        .seen(run, |run| run.status == SyncRunStatus::Succeeded)
+        .await;
+    assert_eq!(ended.attempt, 1, "waiting spends no attempt");
+    // The lock was given back before the run was settled.
+    assert!(
+        coordinator
+            .try_lock(&lock, "another", long)
+            .await
+            .unwrap()
+            .is_some()
+    );
     scheduler.stop().await;
 }
 

@@ -208,6 +208,18 @@ impl World {
         panic!("it did not come about");
     }
 
+    /// Waits until this is so of a run.
+    pub(crate) async fn seen(&self, run: RunId, is_so: impl Fn(&SyncRun) -> bool) -> SyncRun {
+        for _ in 0..2_000 {
+            let found = self.engine.runs().find(&OPERATOR, run).await.unwrap().unwrap();
+            if is_so(&found) {
+                return found;
+            }
+            SystemClock::shared().sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it did not come about");
+    }
+
     /// Waits until the newest run has ended.
     pub(crate) async fn ended(&self) -> SyncRun {
         for _ in 0..2_000 {

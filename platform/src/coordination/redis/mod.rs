@@ -86,6 +86,12 @@ impl RedisCoordinator {
         })
     }
 
+    /// A connection, unless it is known that there is none: who asks need not find out again.
+    fn connection(&self) -> Result<ConnectionManager, CoordinationError> {
+        self.notices.are_heard()?;
+        Ok(self.connection.0.clone())
+    }
+
     /// The keys of a lock: who holds it, and the last fence that was given out.
     fn lock_keys(&self, name: &str) -> [String; 2] {
         let prefix = &self.prefix;
@@ -126,7 +132,7 @@ impl Coordinator for RedisCoordinator {
         ttl: Duration,
     ) -> Result<Option<u64>, CoordinationError> {
         let [held, fence] = self.lock_keys(name);
-        let mut connection = self.connection.0.clone();
+        let mut connection = self.connection()?;
         let mut call = self.scripts.lock.key(held);
         call.key(fence).arg(owner).arg(millis(ttl));
         call.invoke_async(&mut connection)
@@ -136,7 +142,7 @@ impl Coordinator for RedisCoordinator {
 
     async fn renew(&self, name: &str, owner: &str, ttl: Duration) -> Result<bool, CoordinationError> {
         let [held, _] = self.lock_keys(name);
-        let mut connection = self.connection.0.clone();
+        let mut connection = self.connection()?;
         let mut call = self.scripts.renew.key(held);
         call.arg(owner).arg(millis(ttl));
         call.invoke_async(&mut connection)
@@ -146,7 +152,7 @@ impl Coordinator for RedisCoordinator {
 
     async fn unlock(&self, name: &str, owner: &str) -> Result<bool, CoordinationError> {
         let [held, _] = self.lock_keys(name);
-        let mut connection = self.connection.0.clone();
+        let mut connection = self.connection()?;
         let mut call = self.scripts.unlock.key(held);
         call.arg(owner)
             .invoke_async(&mut connection)
