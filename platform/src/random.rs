@@ -86,14 +86,16 @@ impl Random for SeededRandom {
     }
 }
 
-/// A UUIDv7 of this moment: sorts by its millisecond, and within one at random.
-///
-/// Order within a millisecond is not promised, because a counter shared by all threads would buy it for
-/// one process only; what needs an order has a sequence number in the database.
+/// A UUIDv7 of this moment, which sorts by it to a quarter of a microsecond: the twelve bits after the
+/// milliseconds hold their fraction (RFC 9562, section 6.2, method 3). So what one task does after another, with a
+/// database in between, sorts in that order; what happens at once on two machines has none.
 pub fn uuid_v7(now: DateTime<Utc>, random: &dyn Random) -> Uuid {
     let mut bytes = [0; 10];
     random.fill(&mut bytes);
     let millis = u64::try_from(now.timestamp_millis()).unwrap_or(0);
+    let fraction = (now.timestamp_subsec_nanos() % 1_000_000) * 4096 / 1_000_000;
+    let [_, _, high, low] = fraction.to_be_bytes();
+    (bytes[0], bytes[1]) = (high, low);
     uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
 }
 
@@ -108,7 +110,7 @@ mod tests {
         let now = DateTime::from_timestamp_millis(1_767_268_800_123).unwrap();
         let (first, second) = (
             uuid_v7(now, &random),
-            uuid_v7(now + TimeDelta::milliseconds(1), &random),
+            uuid_v7(now + TimeDelta::nanoseconds(300), &random),
         );
         assert_eq!(first.get_version_num(), 7);
         assert!(first < second);
