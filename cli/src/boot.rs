@@ -14,7 +14,7 @@ use engine::connectors::ConnectorRuntime;
 use migration::{Migrator, MigratorTrait};
 use platform::clock::{SharedClock, SystemClock};
 use platform::coordination::{Coordinator, MemoryCoordinator, RedisCoordinator};
-use platform::database::Database;
+use platform::database::{Alone, Database};
 use platform::http_client::HttpClient;
 use platform::random::{SharedRandom, SystemRandom};
 use platform::secrets::{Cipher, MasterKey};
@@ -88,12 +88,12 @@ pub(crate) enum Migrate {
 pub(crate) async fn engine(settings: &Settings, role: Role, migrate: Migrate) -> Result<Engine, Failure> {
     let clock: SharedClock = SystemClock::shared();
     let random: SharedRandom = SystemRandom::shared();
-    data_directory(&settings.storage.data_dir)?;
+    if settings.keeps_files() {
+        data_directory(&settings.storage.data_dir)?;
+    }
     let db = database(settings).await?;
     match migrate {
-        Migrate::Apply => Migrator::up(db.for_migration(), None)
-            .await
-            .map_err(|error| migration_failed(&error))?,
+        Migrate::Apply => bring_up_to_date(settings, &db).await?,
         Migrate::RefuseWhenPending => refuse_when_pending(&db).await?,
     }
     // After the database: a wrong address must not leave a key behind that nothing was sealed with.
@@ -191,6 +191,16 @@ fn data_directory(directory: &Path) -> Result<(), Failure> {
     let probe = directory.join(format!(".writable-{}", std::process::id()));
     std::fs::File::create(&probe).map_err(unwritable)?;
     std::fs::remove_file(&probe).map_err(unwritable)
+}
+
+/// Brings the tables up to date, one process at a time.
+pub(crate) async fn bring_up_to_date(settings: &Settings, db: &Database) -> Result<(), Failure> {
+    let turn = Alone::with(&settings.database)
+        .await
+        .map_err(|error| migration_failed(&error))?;
+    let migrated = Migrator::up(db.for_migration(), None).await;
+    turn.end().await;
+    migrated.map_err(|error| migration_failed(&error))
 }
 
 async fn refuse_when_pending(db: &Database) -> Result<(), Failure> {

@@ -55,9 +55,7 @@ pub(crate) async fn run(arguments: &MigrateArguments) -> Outcome {
             Exit::Failed.into()
         });
     }
-    Migrator::up(connection, None)
-        .await
-        .map_err(|error| boot::migration_failed(&error))?;
+    boot::bring_up_to_date(&settings, &db).await?;
     let mut text = String::new();
     for name in &before {
         let _ = writeln!(text, "applied  {name}");

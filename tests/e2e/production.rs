@@ -13,6 +13,8 @@ fn role(name: &str) -> ServerOptions {
         .command(&[name])
         .with("SYNCLINE_MASTER_KEY", KEY)
         .with("SYNCLINE_LEASE_SECONDS", 3)
+        // Nothing is kept in files: a container's file system may be read-only.
+        .with("SYNCLINE_DATA_DIR", "/dev/null/nowhere")
 }
 
 async fn integration(api: &GraphQl, upstream: &Upstream) -> String {
@@ -66,6 +68,19 @@ async fn what_one_process_queues_another_works_on_and_a_third_shows() {
     assert_eq!(health(&scheduler).await["status"], "ready");
     let answer = scheduler.graphql().get("/graphiql").await.expect("an answer");
     assert_eq!(answer.status(), 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_start_together_on_an_empty_database_all_start() {
+    let database = TestDatabase::postgresql().await;
+    let roles = ["api", "scheduler", "api", "scheduler", "api"];
+    let starting = roles.map(|name| Server::start_with(&database, role(name)));
+    let mut servers = futures::future::join_all(starting).await;
+    assert!(servers.iter_mut().all(Server::is_running));
+    let api = servers[0].graphql();
+    let upstream = Upstream::start(10).await;
+    let integration = integration(&api, &upstream).await;
+    assert_eq!(api.sync(&integration).await["status"], "SUCCEEDED");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

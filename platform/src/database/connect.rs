@@ -50,10 +50,7 @@ impl Database {
     /// # Errors
     /// When that is not possible; the message says where and why, without the password.
     pub async fn connect(settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
-        let failed = |source| DatabaseError::Connect {
-            location: settings.url.to_string(),
-            source,
-        };
+        let failed = |source| failed(settings, source);
         match settings.url.location() {
             DatabaseLocation::Sqlite(path) => {
                 make_parent(path).await?;
@@ -82,6 +79,13 @@ impl Database {
                 })
             }
         }
+    }
+}
+
+pub(super) fn failed(settings: &DatabaseSettings, source: DbErr) -> DatabaseError {
+    DatabaseError::Connect {
+        location: settings.url.to_string(),
+        source,
     }
 }
 
@@ -156,7 +160,7 @@ async fn sqlite(settings: &DatabaseSettings, path: &Path, role: Role) -> Result<
     sea_orm::Database::connect(options).await
 }
 
-async fn postgres(settings: &DatabaseSettings) -> Result<DatabaseConnection, DbErr> {
+pub(super) async fn postgres(settings: &DatabaseSettings) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(settings.url.expose());
     common(&mut options, settings);
     options

@@ -17,6 +17,7 @@
 //! An actor that owns the connection and takes closures: it serialises as well, but every store function
 //! would need to be `'static` and boxed, and could not be written over `&impl ConnectionTrait`.
 
+mod alone;
 mod checkpoint;
 mod connect;
 mod reader;
@@ -33,6 +34,7 @@ use tokio::sync::Mutex;
 use checkpoint::Checkpointer;
 use transaction::Taken;
 
+pub use alone::Alone;
 pub use connect::DatabaseError;
 pub use reader::Reader;
 pub use transaction::WriteTransaction;

@@ -234,6 +234,13 @@ impl Settings {
         }
     }
 
+    /// Whether anything is kept in the data directory: the database, or a master key that nobody else keeps.
+    pub fn keeps_files(&self) -> bool {
+        let storage = &self.storage;
+        self.database.url.sqlite_path().is_some()
+            || (storage.master_key.is_none() && storage.master_key_file.is_none())
+    }
+
     /// Whether these settings fit what the process is to be. A process that shares its work with others must
     /// be able to hear them, and to open what they sealed.
     ///
