@@ -129,6 +129,9 @@ pub(crate) struct DoctorArguments {
     /// Print the findings as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Only ask the process that listens whether it is ready, and fail if not: for a container's health check
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) ready: bool,
     #[command(flatten)]
     pub(crate) settings: SettingFlags,
 }

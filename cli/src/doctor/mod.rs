@@ -4,6 +4,7 @@
 //! can act on, with its cure beside it; a list of green ticks is only worth something if the red ones say what to do.
 //! The same report is printed for people and, with `--json`, for scripts.
 
+mod health;
 mod probes;
 mod render;
 mod sources;
@@ -97,6 +98,9 @@ impl Report {
 pub(crate) async fn run(arguments: &DoctorArguments) -> Outcome {
     let typed = &arguments.settings.0;
     let loaded = Settings::load(&typed.overrides);
+    if let (true, Ok(settings)) = (arguments.ready, &loaded) {
+        return health::run(settings).await;
+    }
     let mut findings = Vec::new();
     match &loaded {
         Ok(settings) => {

@@ -12,15 +12,17 @@ use platform::database::Database;
 use platform::random::SystemRandom;
 use platform::secrets::MasterKey;
 use platform::settings::{Role, Settings};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
-use super::Finding;
+use super::{Finding, health};
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
-    let mut findings = vec![data_directory(&settings.storage.data_dir)];
+    let mut findings = Vec::new();
+    if settings.keeps_files() {
+        findings.push(data_directory(&settings.storage.data_dir));
+    }
     findings.extend(database(settings).await);
     findings.push(master_key(settings));
     findings.push(listen_address(settings.server.listen).await);
@@ -130,7 +132,7 @@ async fn listen_address(address: SocketAddr) -> Finding {
     match TcpListener::bind(address).await {
         Ok(_) => Finding::ok(check, format!("{address} is free")),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            if speaks_syncline(address).await {
+            if health::ask(address).await.is_some() {
                 return Finding::ok(
                     check,
                     format!("{address} is served by a Syncline that is running"),
@@ -155,23 +157,6 @@ async fn listen_address(address: SocketAddr) -> Finding {
             },
         ),
     }
-}
-
-async fn speaks_syncline(address: SocketAddr) -> bool {
-    let ask = async {
-        let mut stream = TcpStream::connect(address).await.ok()?;
-        let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut answer = Vec::new();
-        stream.take(64 * 1024).read_to_end(&mut answer).await.ok()?;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        Some(answer.contains("\"dependencies\"") && answer.contains("\"coordination\""))
-    };
-    tokio::time::timeout(PATIENCE, ask)
-        .await
-        .ok()
-        .flatten()
-        .unwrap_or(false)
 }
 
 /// The settings have refused an open door beyond loopback already; what is left is to say who may call.
