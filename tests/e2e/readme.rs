@@ -58,6 +58,26 @@ fn user_errors(answer: &Value) -> Vec<&Value> {
     }
 }
 
+/// Starts the commands of a snippet beside one another, each for as long as it takes to become ready, with this test's
+/// servers in the place of the snippet's.
+async fn together(snippet: &str) {
+    let database = TestDatabase::postgresql().await;
+    let mut running = Vec::new();
+    for command in snippet.lines().filter_map(|line| line.strip_prefix("syncline ")) {
+        let words: Vec<&str> = command
+            .split('#')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        let options = ServerOptions::default()
+            .command(&words)
+            .with("SYNCLINE_MASTER_KEY", "07".repeat(32));
+        running.push(Server::start_with(&database, options).await);
+    }
+    assert_eq!(running.len(), 2, "{snippet}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_snippet_does_what_it_says() {
     let database = TestDatabase::sqlite();
@@ -129,6 +149,7 @@ async fn every_snippet_does_what_it_says() {
                     .mode();
                 assert_eq!(mode & 0o111, 0o111, "{script} cannot be executed");
             }
+            "sh" if text.contains("REDIS_URL=") => together(&text).await,
             "sh" => {
                 // The bare command serves for ever; it and its flags are what startup.rs tests.
                 let text: String = text
