@@ -10,6 +10,7 @@ use platform::database::{Durability, WriteTransaction};
 use sea_orm::DbErr;
 use serde_json::json;
 
+use super::checkpoint::the_end;
 use super::diff::{Prepared, batches};
 use crate::Engine;
 use crate::queue::Claim;
@@ -85,6 +86,9 @@ impl Applier<'_> {
             letters.append(&mut page.rejected);
             self.note(&page.notes, &mut lines);
             checkpoint = std::mem::take(&mut page.checkpoint);
+            if page.last {
+                checkpoint.resume = Some(the_end());
+            }
             records.push(page.take_records());
         }
         let batches = batches(records);

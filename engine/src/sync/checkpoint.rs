@@ -3,10 +3,13 @@
 //! A checkpoint has two parts. The *state* is the stream's, in the form of the reference, and survives the run:
 //! the next one begins there. The *position* (a slice, a page token) is the run's own: another run never goes
 //! on from it, because it may come days later, and a page token then means nothing, or something else.
+//!
+//! The end of a stream is a position too. Between its last page and what follows from it (deletions, the stream's
+//! status) a worker can die like anywhere else, and who goes on must not read everything again.
 
 use connectors::read::Checkpoint;
 use entity::words::{LogLevel, SyncMode, SyncRunStatus};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::apply::{ApplyError, begin};
 use crate::Engine;
@@ -20,9 +23,20 @@ use crate::topics;
 pub(super) struct Opened {
     pub(super) stream_id: i64,
     pub(super) checkpoint: Checkpoint,
+    /// The run has read the stream to its end already.
+    pub(super) ended: bool,
     pub(super) generation: i64,
     pub(super) marking: bool,
     pub(super) cancel_requested: bool,
+}
+
+/// The position behind the last page. A reader's own positions are objects.
+pub(super) fn the_end() -> Value {
+    json!("end")
+}
+
+fn is_the_end(position: &Value) -> bool {
+    *position == the_end()
 }
 
 /// Opens a stream.
@@ -32,7 +46,9 @@ pub(super) async fn open(engine: &Engine, claim: &Claim, stream: &str) -> Result
     let (integration, mode) = (claim.integration_id(), claim.row().mode);
     let row = stream_state::open(&transaction, integration, stream, claim.id(), mode, now).await?;
     run_streams::set_status(&transaction, claim.id(), stream, SyncRunStatus::Running).await?;
+    let ended = row.resume.as_ref().is_some_and(is_the_end);
     let message = match (row.resume.is_some(), mode) {
+        _ if ended => "going on from the stream's end",
         (true, _) => "going on from the checkpoint",
         (false, SyncMode::FullRefresh) => "reading everything",
         (false, SyncMode::Incremental) => "reading",
@@ -49,8 +65,9 @@ pub(super) async fn open(engine: &Engine, claim: &Claim, stream: &str) -> Result
         stream_id: row.id,
         checkpoint: Checkpoint {
             state: row.state,
-            resume: row.resume,
+            resume: row.resume.filter(|_| !ended),
         },
+        ended,
         generation: row.generation,
         marking: row.marking,
         cancel_requested,

@@ -27,6 +27,8 @@ pub(super) struct Prepared {
     pub(super) superseded: i64,
     pub(super) rejected: Vec<(Value, SyncError)>,
     pub(super) checkpoint: Checkpoint,
+    /// Nothing follows it.
+    pub(super) last: bool,
     pub(super) stats: PageStats,
     pub(super) notes: Vec<Note>,
 }
@@ -96,6 +98,7 @@ pub(super) fn prepare(page: Page, identity: &Identity) -> Prepared {
         superseded,
         rejected,
         checkpoint: page.checkpoint,
+        last: page.last,
         stats: page.stats,
         notes: page.notes,
     }

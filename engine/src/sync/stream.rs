@@ -1,5 +1,6 @@
 //! One stream of a run, from its opening to its end.
 
+use connectors::read::Checkpoint;
 use entity::words::{LogLevel, SyncMode};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -30,14 +31,6 @@ pub(super) async fn run(
     if opened.cancel_requested {
         return Err(Ending::Cancelled);
     }
-    // The source is stopped by whatever stops the run, and by leaving this function.
-    let reading = CancellationToken::new();
-    let _stop_reading = reading.clone().drop_guard();
-    let full_refresh = claim.row().mode == SyncMode::FullRefresh;
-    let pages = source
-        .open(stream, opened.checkpoint, full_refresh, reading)
-        .map_err(|error| Ending::from_read(error, stream))?;
-    let mut pages = Reading::begin(pages, stream, claim, engine.clock.clone());
     let marking = opened.marking.then_some(opened.generation);
     let mut applier = Applier {
         engine,
@@ -47,6 +40,50 @@ pub(super) async fn run(
         marking,
         notes: 0,
     };
+    let total = if opened.ended {
+        SyncProgress::default()
+    } else {
+        read(&mut applier, source, opened.checkpoint, stop, tally).await?
+    };
+    let seconds = (engine.clock.monotonic() - began).as_secs_f64();
+    let line = LogLine::new(
+        LogLevel::Info,
+        "stream read to its end",
+        json!({
+            "stream": stream, "seconds": (seconds * 1000.0).round() / 1000.0, "pages": total.pages,
+            "records_read": total.records_read, "records_added": total.records_added,
+            "records_updated": total.records_updated, "records_unchanged": total.records_unchanged,
+            "records_failed": total.records_failed,
+        }),
+    );
+    deletions::finish(&applier, is_full_refresh(claim), opened.generation, line, stop).await
+}
+
+fn is_full_refresh(claim: &Claim) -> bool {
+    claim.row().mode == SyncMode::FullRefresh
+}
+
+/// Reads and writes every page that is left; gives what was done.
+async fn read(
+    applier: &mut Applier<'_>,
+    source: &dyn Source,
+    from: Checkpoint,
+    stop: &StopSignals,
+    tally: &mut Tally,
+) -> Result<SyncProgress, Ending> {
+    let Applier {
+        engine,
+        claim,
+        stream,
+        ..
+    } = *applier;
+    // The source is stopped by whatever stops the run, and by leaving this function.
+    let reading = CancellationToken::new();
+    let _stop_reading = reading.clone().drop_guard();
+    let pages = source
+        .open(stream, from, is_full_refresh(claim), reading)
+        .map_err(|error| Ending::from_read(error, stream))?;
+    let mut pages = Reading::begin(pages, stream, claim, engine.clock.clone());
     let mut total = SyncProgress::default();
     loop {
         let mut group = Group::default();
@@ -69,7 +106,7 @@ pub(super) async fn run(
             }
             None => {}
         }
-        let applied = write(&mut applier, &mut group, stop).await?;
+        let applied = write(applier, &mut group, stop).await?;
         drop(group);
         pages.written();
         tally.pages += applied.done.pages;
@@ -83,18 +120,7 @@ pub(super) async fn run(
             return Err(Ending::failed(tally.over_budget_error(stream)));
         }
     }
-    let seconds = (engine.clock.monotonic() - began).as_secs_f64();
-    let line = LogLine::new(
-        LogLevel::Info,
-        "stream read to its end",
-        json!({
-            "stream": stream, "seconds": (seconds * 1000.0).round() / 1000.0, "pages": total.pages,
-            "records_read": total.records_read, "records_added": total.records_added,
-            "records_updated": total.records_updated, "records_unchanged": total.records_unchanged,
-            "records_failed": total.records_failed,
-        }),
-    );
-    deletions::finish(&applier, full_refresh, opened.generation, line, stop).await
+    Ok(total)
 }
 
 /// Writes a group. It is not interrupted by a cancellation or a drain, both of which can wait for a
