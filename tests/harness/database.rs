@@ -59,6 +59,14 @@ impl TestDatabase {
         let redis = std::env::var("SYNCLINE_TEST_REDIS_URL").expect(
             "SYNCLINE_TEST_REDIS_URL names no Redis: run `scripts/test`, or `scripts/with-services cargo test`",
         );
+        Self::on(&admin, redis).await
+    }
+
+    /// A fresh database on this PostgreSQL, and a prefix of its own on this Redis.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn on(admin: &str, redis: String) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let unique = folder
             .path()
@@ -71,12 +79,12 @@ impl TestDatabase {
                 .replace(|c: char| !c.is_ascii_alphanumeric(), "")
                 .to_lowercase()
         );
-        let server = Database::connect(&admin).await.expect("the test cluster answers");
+        let server = Database::connect(admin).await.expect("the test cluster answers");
         server
             .execute_unprepared(&format!("CREATE DATABASE {name}"))
             .await
             .expect("a fresh database");
-        let mut url = url::Url::parse(&admin).expect("a URL");
+        let mut url = url::Url::parse(admin).expect("a URL");
         url.set_path(&name);
         Self {
             url: url.to_string(),

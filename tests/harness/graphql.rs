@@ -66,6 +66,16 @@ impl GraphQl {
     /// # Panics
     /// When the server does not answer with JSON.
     pub async fn answer(&self, query: &str, variables: Value) -> Value {
+        self.try_answer(query, variables)
+            .await
+            .expect("the server answers with JSON")
+    }
+
+    /// The whole answer, errors included.
+    ///
+    /// # Errors
+    /// When the server does not answer with JSON.
+    pub async fn try_answer(&self, query: &str, variables: Value) -> reqwest::Result<Value> {
         let mut request = self
             .http
             .post(format!("http://{}/graphql", self.address))
@@ -73,8 +83,7 @@ impl GraphQl {
         if let Some(key) = &self.key {
             request = request.bearer_auth(key);
         }
-        let response = request.send().await.expect("the server answers");
-        response.json().await.expect("the answer is JSON")
+        request.send().await?.json().await
     }
 
     /// The `data` of an answer without errors.

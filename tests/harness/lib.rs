@@ -14,6 +14,7 @@
 mod database;
 mod graphql;
 mod peers;
+mod postgres;
 mod process;
 mod redis;
 mod subscription;
@@ -23,6 +24,7 @@ mod wait;
 pub use database::{Dump, TestDatabase};
 pub use graphql::{GraphQl, Run};
 pub use peers::peer;
+pub use postgres::Postgres;
 pub use process::{Finished, Server, ServerOptions, binary, run_command, run_command_with};
 pub use redis::Redis;
 pub use subscription::Subscription;

@@ -1,0 +1,171 @@
+//! Comparing the books: what callers were told, what the tables hold, what the upstream saw.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use serde_json::{Value, json};
+use tests::{GraphQl, TestDatabase};
+
+use crate::STILL;
+use crate::load::Told;
+use crate::upstream::{Counts, RECORDS};
+
+const ENDS: &str =
+    "('sync_run.succeeded', 'sync_run.partially_succeeded', 'sync_run.failed', 'sync_run.cancelled')";
+
+/// Ends the ticking, so that the queue can run empty.
+pub(crate) async fn end_schedules(api: &GraphQl, integrations: &[String]) {
+    for integration in integrations {
+        let input = json!({ "integrationId": integration, "schedule": null });
+        api.accepted(
+            "updateIntegration",
+            "UpdateIntegrationInput",
+            input,
+            "integration { id }",
+        )
+        .await;
+    }
+}
+
+/// Every accepted trigger is one run, and that run has one end.
+pub(crate) async fn runs(database: &TestDatabase, told: &Told) {
+    let rows = database
+        .texts("SELECT idempotency_key || ' ' || status FROM sync_run WHERE idempotency_key IS NOT NULL")
+        .await;
+    let mut ended: BTreeMap<&str, &str> = BTreeMap::new();
+    for row in &rows {
+        let (key, status) = row.split_once(' ').expect("two words");
+        assert_eq!(ended.insert(key, status), None, "two runs of the key {key}");
+    }
+    assert!(
+        ended.keys().copied().eq(told.runs.keys().map(String::as_str)),
+        "the keys in the table are those whose callers were told of a run"
+    );
+    let mut distinct: Vec<&String> = told.runs.values().collect();
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!(distinct.len(), told.runs.len(), "two keys were given one run");
+    ended.retain(|_, status| *status != "SUCCEEDED");
+    assert!(ended.is_empty(), "these did not succeed: {ended:?}");
+
+    none(
+        database,
+        "a run whose end was told twice",
+        &format!(
+            "SELECT subject FROM outbox_event WHERE type IN {ENDS} GROUP BY subject HAVING COUNT(*) > 1"
+        ),
+    )
+    .await;
+    let ends = database
+        .number(&format!("SELECT COUNT(*) FROM outbox_event WHERE type IN {ENDS}"))
+        .await;
+    let runs = database.number("SELECT COUNT(*) FROM sync_run").await;
+    assert_eq!(ends, runs, "each run's end was told");
+}
+
+/// No tick fired twice, and none both fired and was skipped.
+pub(crate) async fn ticks(database: &TestDatabase) {
+    none(
+        database,
+        "a tick that fired twice",
+        "SELECT scheduled_for::text FROM sync_run WHERE schedule_id IS NOT NULL \
+         GROUP BY schedule_id, scheduled_for HAVING COUNT(*) > 1",
+    )
+    .await;
+    none(
+        database,
+        "a tick that fired and was skipped",
+        "SELECT due_at::text FROM sync_run JOIN skipped_tick ON skipped_tick.schedule_id = sync_run.schedule_id \
+         AND due_at = scheduled_for",
+    )
+    .await;
+}
+
+/// Records equal the upstream's. What never changed was added once and never again, by whomever and however often
+/// it was read: a stale fence that wrote would show here.
+pub(crate) async fn records(database: &TestDatabase, counts: &Counts, integrations: usize) {
+    none(
+        database,
+        "an integration whose records were added or changed again",
+        &format!(
+            "SELECT integration.name || ': ' || SUM(records_added) || ' added, ' || SUM(records_updated) || ' updated' \
+             FROM integration JOIN sync_run ON integration_id = integration.id \
+             WHERE CAST(integration.name AS INT) < {STILL} GROUP BY integration.name \
+             HAVING SUM(records_added) <> {RECORDS} OR SUM(records_updated) <> 0"
+        ),
+    )
+    .await;
+    let rows = database
+        .texts(
+            "SELECT integration.name || ' ' || record.key || ' ' || record.data FROM record \
+             JOIN stream_state ON stream_state.id = stream_id JOIN integration ON integration.id = integration_id \
+             WHERE record.deleted_at IS NULL",
+        )
+        .await;
+    let mut held: BTreeMap<u32, BTreeMap<String, Value>> = BTreeMap::new();
+    for row in &rows {
+        let mut words = row.splitn(3, ' ');
+        let mut word = || words.next().expect("three words");
+        let (name, key, data) = (word(), word(), word());
+        let integration = held.entry(name.parse().expect("a number")).or_default();
+        let data = serde_json::from_str(data).expect("JSON");
+        assert_eq!(
+            integration.insert(key.to_owned(), data),
+            None,
+            "{name}: the key {key} twice"
+        );
+    }
+    for number in 0..u32::try_from(integrations).expect("a u32") {
+        assert!(
+            held.get(&number) == Some(&counts.records(number)),
+            "the records of integration {number} are not the upstream's"
+        );
+    }
+}
+
+/// A refresh read each record once, however often it was interrupted: pages that nobody may see again are not counted
+/// again, and a worker that had lost the run added nothing.
+pub(crate) async fn progress(database: &TestDatabase) {
+    none(
+        database,
+        "a refresh that counted a page twice, or left one out",
+        &format!(
+            "SELECT sync_run.idempotency_key || ': ' || records_read FROM sync_run \
+             JOIN integration ON integration_id = integration.id WHERE CAST(integration.name AS INT) < {STILL} \
+             AND mode = 'FULL_REFRESH' AND records_read <> {RECORDS}"
+        ),
+    )
+    .await;
+}
+
+/// One integration's requests never overlapped.
+pub(crate) fn requests(counts: &Counts) {
+    assert_eq!(
+        counts.overlaps.load(Ordering::SeqCst),
+        0,
+        "requests of one integration at the same time: two runs of it were running"
+    );
+}
+
+/// What happened, in figures.
+pub(crate) async fn figures(database: &TestDatabase, told: &Told, counts: &Counts) -> String {
+    let count = async |sql: &str| database.number(sql).await;
+    format!(
+        "{} triggers accepted, {} calls repeated; {} runs in all, {} attempts ended by a lost lease, {} by another fault; \
+         {} ticks fired, {} skipped; {} requests, {} refused by the upstream",
+        told.runs.len(),
+        told.repeated,
+        count("SELECT COUNT(*) FROM sync_run").await,
+        count("SELECT COUNT(*) FROM sync_attempt WHERE error::text LIKE '%LEASE_LOST%'").await,
+        count("SELECT COUNT(*) FROM sync_attempt WHERE error IS NOT NULL AND error::text NOT LIKE '%LEASE_LOST%'").await,
+        count("SELECT COUNT(*) FROM sync_run WHERE schedule_id IS NOT NULL").await,
+        count("SELECT COUNT(*) FROM skipped_tick").await,
+        counts.requests.load(Ordering::SeqCst),
+        counts.failures.load(Ordering::SeqCst),
+    )
+}
+
+async fn none(database: &TestDatabase, what: &str, sql: &str) {
+    let found = database.texts(sql).await;
+    assert!(found.is_empty(), "{what}: {found:?}");
+}
