@@ -162,6 +162,8 @@ vocabulary! {
         MissedOutsideCatchUp = "MISSED_OUTSIDE_CATCH_UP",
         /// The client was archived.
         ClientArchived = "CLIENT_ARCHIVED",
+        /// No scheduler was there, and the run of a later due time stands for it.
+        Coalesced = "COALESCED",
     }
 
     /// What a dead letter is.

@@ -3,28 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use serde_json::{Value, json};
-use tests::{GraphQl, TestDatabase};
+use serde_json::Value;
+use tests::TestDatabase;
 
-use crate::STILL;
 use crate::load::Told;
 use crate::upstream::{Counts, RECORDS};
+use crate::{STILL, TICK_SECONDS};
 
 const ENDS: &str =
     "('sync_run.succeeded', 'sync_run.partially_succeeded', 'sync_run.failed', 'sync_run.cancelled')";
 
-/// Ends the ticking, so that the queue can run empty.
-pub(crate) async fn end_schedules(api: &GraphQl, integrations: &[String]) {
-    for integration in integrations {
-        let input = json!({ "integrationId": integration, "schedule": null });
-        api.accepted(
-            "updateIntegration",
-            "UpdateIntegrationInput",
-            input,
-            "integration { id }",
-        )
-        .await;
-    }
+/// Ends the ticking, so that the queue can run empty: as if no due time came any more.
+pub(crate) async fn end_schedules(database: &TestDatabase) {
+    database.execute("UPDATE schedule SET next_due_at = NULL").await;
 }
 
 /// Every accepted trigger is one run, and that run has one end.
@@ -63,7 +54,7 @@ pub(crate) async fn runs(database: &TestDatabase, told: &Told) {
     assert_eq!(ends, runs, "each run's end was told");
 }
 
-/// No tick fired twice, and none both fired and was skipped.
+/// No tick fired twice, none both fired and was skipped, and between the first and the last none is missing.
 pub(crate) async fn ticks(database: &TestDatabase) {
     none(
         database,
@@ -77,6 +68,17 @@ pub(crate) async fn ticks(database: &TestDatabase) {
         "a tick that fired and was skipped",
         "SELECT due_at::text FROM sync_run JOIN skipped_tick ON skipped_tick.schedule_id = sync_run.schedule_id \
          AND due_at = scheduled_for",
+    )
+    .await;
+    none(
+        database,
+        "a tick that is nowhere: after it, before it",
+        &format!(
+            "SELECT due || ', ' || before FROM (SELECT due, LAG(due) OVER (PARTITION BY schedule_id ORDER BY due) AS before \
+             FROM (SELECT schedule_id, scheduled_for AS due FROM sync_run WHERE schedule_id IS NOT NULL \
+             UNION ALL SELECT schedule_id, due_at FROM skipped_tick) AS ticks) AS pairs WHERE due - before <> {}",
+            TICK_SECONDS * 1_000_000
+        ),
     )
     .await;
 }

@@ -69,10 +69,35 @@ impl Calendar {
             .map(|due| due.with_timezone(&Utc))
     }
 
-    /// The due time that a scheduler which was away until `now` owes: the latest of those since `first`.
+    /// The due times that nobody saw to since `first`, the latest and the ones before it, which come latest first
+    /// too, at most so many of them.
     #[must_use]
-    pub fn owed(&self, first: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
-        self.last_until(now).filter(|last| *last > first).unwrap_or(first)
+    pub fn owed(
+        &self,
+        first: DateTime<Utc>,
+        now: DateTime<Utc>,
+        at_most: usize,
+    ) -> (DateTime<Utc>, Vec<DateTime<Utc>>) {
+        let latest = self.last_until(now).filter(|last| *last > first).unwrap_or(first);
+        let mut earlier = Vec::new();
+        let mut due = latest;
+        while due > first && earlier.len() < at_most {
+            // Nothing between would be an end, not a reason to go on for ever.
+            due = self
+                .last_before(due)
+                .filter(|before| *before < due)
+                .map_or(first, |before| before.max(first));
+            earlier.push(due);
+        }
+        (latest, earlier)
+    }
+
+    fn last_before(&self, before: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let local = before.with_timezone(&self.zone);
+        self.cron
+            .find_previous_occurrence(&local, false)
+            .ok()
+            .map(|due| due.with_timezone(&Utc))
     }
 }
 
@@ -194,12 +219,19 @@ mod tests {
     fn after_a_downtime_the_latest_is_owed() {
         let calendar = Calendar::parse("0 * * * *", "UTC").unwrap();
         let first = at("2026-01-01T03:00:00Z");
-        assert_eq!(calendar.owed(first, at("2026-01-01T03:00:00Z")), first);
-        assert_eq!(calendar.owed(first, at("2026-01-01T03:59:59Z")), first);
+        let owed = |now| calendar.owed(first, at(now), 3);
+        assert_eq!(owed("2026-01-01T03:00:00Z"), (first, vec![]));
+        assert_eq!(owed("2026-01-01T03:59:59Z"), (first, vec![]));
         assert_eq!(
-            calendar.owed(first, at("2026-01-04T12:34:00Z")),
-            at("2026-01-04T12:00:00Z")
+            owed("2026-01-01T05:00:00Z"),
+            (
+                at("2026-01-01T05:00:00Z"),
+                vec![at("2026-01-01T04:00:00Z"), first]
+            )
         );
+        let (latest, earlier) = owed("2026-01-04T12:34:00Z");
+        assert_eq!((latest, earlier.len()), (at("2026-01-04T12:00:00Z"), 3));
+        assert_eq!(earlier[2], at("2026-01-04T09:00:00Z"));
     }
 
     proptest! {

@@ -5,12 +5,13 @@
 //! time therefore fire it once: the second finds it moved, and were it not, the run's `(schedule, due time)`
 //! is unique.
 //!
-//! After a downtime, a schedule fires once, for the latest due time that it missed: a sync reads what is
-//! there now, and doing so once for each missed hour reads the same thing many times.
+//! After a downtime, a schedule fires once, for the latest due time that it missed within its catch-up window: a
+//! sync reads what is there now, and doing so once for each missed hour reads the same thing many times. The
+//! others are rows with their reason, like every due time that did not become a run.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::ids::ScheduleId;
 use entity::schedule::Model as Schedule;
 use entity::sync_run::Model as Run;
@@ -27,6 +28,11 @@ use crate::{Engine, Result, Scope, correlation, topics};
 
 /// Schedules looked at in one call.
 const BATCH: u64 = 200;
+/// What is seen to within this was not missed: a new version being rolled out may leave nobody there for a moment.
+const ON_TIME: TimeDelta = TimeDelta::minutes(1);
+/// How many of a schedule's missed due times are recorded at a time: a schedule of every second would have 600,000
+/// after a week.
+const RECORDED: usize = 1_000;
 
 /// What became of the due times of one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,7 +92,9 @@ async fn fire(engine: &Engine, schedule: Schedule) -> Result<Fate> {
             return Ok(Fate::Gone);
         }
     };
-    let due = calendar.owed(first.into(), now);
+    let (due, earlier) = calendar.owed(first.into(), now, RECORDED);
+    let window = ON_TIME.max(TimeDelta::seconds(schedule.catch_up_seconds.into()));
+    let missed = |due: DateTime<Utc>| now - due > window;
     let transaction = engine.begin_accepted().await?;
     if !ticks::consume(
         &transaction,
@@ -106,6 +114,14 @@ async fn fire(engine: &Engine, schedule: Schedule) -> Result<Fate> {
         transaction.commit().await?;
         return Ok(Fate::Gone);
     };
+    let reasons = earlier.into_iter().map(|due| match missed(due) {
+        true => (due, SkipReason::MissedOutsideCatchUp),
+        false => (due, SkipReason::Coalesced),
+    });
+    ticks::skip(&transaction, schedule.id, reasons).await?;
+    if missed(due) {
+        return skip(transaction, schedule.id, due, SkipReason::MissedOutsideCatchUp).await;
+    }
     if let Some(reason) = skip_reason(&integration, &client) {
         return skip(transaction, schedule.id, due, reason).await;
     }
@@ -147,7 +163,7 @@ async fn skip(
     due: DateTime<Utc>,
     reason: SkipReason,
 ) -> Result<Fate> {
-    ticks::skip(&transaction, schedule, due, reason).await?;
+    ticks::skip(&transaction, schedule, [(due, reason)]).await?;
     transaction.commit().await?;
     tracing::info!(%schedule, %due, reason = reason.as_str(), "a due time was skipped");
     Ok(Fate::Skipped)

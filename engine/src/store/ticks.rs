@@ -60,19 +60,24 @@ pub(crate) async fn consume_all(
     connection.execute_raw(statement).await.map(|_| ())
 }
 
-/// Writes why a due time did not become a run.
+/// Writes why due times did not become runs.
 pub(crate) async fn skip(
     connection: &impl ConnectionTrait,
     schedule: ScheduleId,
-    due: DateTime<Utc>,
-    reason: SkipReason,
+    ticks: impl IntoIterator<Item = (DateTime<Utc>, SkipReason)>,
 ) -> Result<(), DbErr> {
-    let row = skipped_tick::ActiveModel {
-        schedule_id: Set(schedule),
-        due_at: Set(due.into()),
-        reason: Set(reason),
-    };
-    skipped_tick::Entity::insert(row)
+    let rows: Vec<_> = ticks
+        .into_iter()
+        .map(|(due, reason)| skipped_tick::ActiveModel {
+            schedule_id: Set(schedule),
+            due_at: Set(due.into()),
+            reason: Set(reason),
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    skipped_tick::Entity::insert_many(rows)
         .on_conflict(OnConflict::new().do_nothing().to_owned())
         .exec_without_returning(connection)
         .await

@@ -2,28 +2,41 @@ use chrono::{DateTime, TimeDelta, Utc};
 use engine::integrations::{OverlapPolicy, ScheduleInput, UpdateIntegration};
 use engine::runs::{SyncMode, SyncRun, SyncRunFilter, SyncRunStatus, SyncTrigger, WaitReason};
 use engine::schedule::fire::{Fired, fire_due};
-use engine::{PageRequest, Patch, ids::IntegrationId};
+use engine::{Engine, PageRequest, Patch, ids::IntegrationId};
 use entity::words::SkipReason;
 use entity::{schedule, skipped_tick};
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
+use platform::clock::ManualClock;
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QueryOrder, Set};
 
 use crate::work::LEASE;
 use crate::world::{OPERATOR, World, done, on_both_databases};
 
 impl World {
-    /// Gives the integration an hourly schedule whose due time was a while ago; gives that due time.
+    /// Gives the integration an hourly schedule whose last due time nobody saw to; gives that due time.
     async fn overdue(
         &self,
         integration: IntegrationId,
         overlap: OverlapPolicy,
         jitter: i32,
     ) -> DateTime<Utc> {
+        self.away(integration, overlap, jitter, 1, 3600).await
+    }
+
+    /// Gives the integration an hourly schedule whose last due times nobody saw to; gives the first of them.
+    async fn away(
+        &self,
+        integration: IntegrationId,
+        overlap: OverlapPolicy,
+        jitter: i32,
+        hours: i64,
+        catch_up_seconds: i32,
+    ) -> DateTime<Utc> {
         let schedule = ScheduleInput {
             cron: "0 * * * *".to_owned(),
             timezone: "UTC".to_owned(),
             jitter_seconds: jitter,
             overlap,
-            catch_up_seconds: 0,
+            catch_up_seconds,
         };
         let change = UpdateIntegration {
             schedule: Patch::Set(schedule),
@@ -39,7 +52,7 @@ impl World {
         let row = self.schedule().await;
         let next: DateTime<Utc> = row.next_due_at.unwrap().into();
         assert!(next > self.engine.clock.now());
-        let due = next - TimeDelta::hours(5);
+        let due = next - TimeDelta::hours(hours);
         let transaction = self.begin().await;
         let mut row = row.into_active_model();
         row.next_due_at = Set(Some(due.into()));
@@ -69,6 +82,7 @@ impl World {
 
     async fn skips(&self) -> Vec<SkipReason> {
         let rows = skipped_tick::Entity::find()
+            .order_by_asc(skipped_tick::Column::DueAt)
             .all(self.engine.db.reader())
             .await
             .unwrap();
@@ -88,14 +102,30 @@ const SKIPPED: Fired = Fired {
 on_both_databases! {
     async fn after_a_downtime_it_fires_once_for_the_latest_due_time(world: World) {
         let (_, integration) = world.furnished().await;
-        let due = world.overdue(integration.id, OverlapPolicy::Skip, 0).await;
+        let due = world.away(integration.id, OverlapPolicy::Skip, 0, 5, 3 * 3600).await;
         assert_eq!(fire_due(&world.engine).await.unwrap(), QUEUED);
         assert_eq!(fire_due(&world.engine).await.unwrap(), Fired::default());
         let runs = world.all_runs().await;
         assert_eq!((runs.len(), runs[0].trigger), (1, SyncTrigger::Schedule));
         assert_eq!(runs[0].scheduled_for, Some(due + TimeDelta::hours(4)));
+        // Three hours back from now there are two due times more; what lies before was missed.
+        use SkipReason::{Coalesced, MissedOutsideCatchUp};
+        assert_eq!(world.skips().await, [MissedOutsideCatchUp, MissedOutsideCatchUp, Coalesced, Coalesced]);
         let next: DateTime<Utc> = world.schedule().await.next_due_at.unwrap().into();
         assert_eq!(next, due + TimeDelta::hours(5));
+    }
+
+    async fn without_a_window_what_was_missed_is_recorded_and_not_run(world: World) {
+        let (_, integration) = world.furnished().await;
+        let due = world.away(integration.id, OverlapPolicy::Skip, 0, 3, 0).await;
+        let later = Engine {
+            clock: ManualClock::at(due + TimeDelta::minutes(150)).shared(),
+            ..world.engine.clone()
+        };
+        let fired = fire_due(&later).await.unwrap();
+        assert_eq!(fired, SKIPPED);
+        assert_eq!(world.all_runs().await.len(), 0);
+        assert_eq!(world.skips().await, [SkipReason::MissedOutsideCatchUp; 3]);
     }
 
     async fn many_schedulers_fire_one_due_time_once(world: World) {

@@ -101,6 +101,8 @@ words! {
         MissedOutsideCatchUp,
         /// The client was archived.
         ClientArchived,
+        /// No scheduler was there, and the run of a later due time stands for it.
+        Coalesced,
     }
 
     /// What made a run.
