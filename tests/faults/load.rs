@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tests::GraphQl;
 
+use crate::SLOW;
 use crate::chance::Chance;
 use crate::upstream::{Counts, RECORDS};
 
@@ -20,6 +21,8 @@ pub(crate) struct Told {
     pub(crate) repeated: u64,
 }
 
+/// One of so many triggers is for a slow integration.
+const SLOW_ONE_IN: usize = 50;
 /// How many callers there are.
 const CALLERS: u64 = 8;
 /// Between two triggers of a caller: together they keep the workers busy and the queue short.
@@ -48,8 +51,23 @@ pub(crate) async fn run(
             while !stop.load(Ordering::SeqCst) {
                 number += 1;
                 let key = format!("{caller}-{number}");
-                let integration = &integrations[chance.below(integrations.len())];
-                let run = trigger(&clients, integration, &key, &mut chance, &told).await;
+                // More of the slow ones would be a queue that grows.
+                let slow = chance.below(SLOW_ONE_IN) == 0;
+                let number = loop {
+                    let number = chance.below(integrations.len());
+                    if SLOW.contains(&(number as u32)) == slow {
+                        break number;
+                    }
+                };
+                // A refresh reads every page, an incremental run hardly one.
+                let mode = if slow || chance.below(2) == 0 {
+                    "FULL_REFRESH"
+                } else {
+                    "INCREMENTAL"
+                };
+                let input =
+                    json!({ "integrationId": integrations[number], "idempotencyKey": key, "mode": mode });
+                let run = trigger(&clients, json!({ "input": input }), &mut chance, &told).await;
                 told.lock().expect("told").runs.insert(key, run);
                 let record = chance.below(usize::try_from(RECORDS).expect("a usize")) as u64 + 1;
                 let changed = changing.start + chance.below(changing.len()) as u32;
@@ -68,14 +86,10 @@ pub(crate) async fn run(
 /// The run, after however many tries. Half of the accepted calls are made a second time: the answer is the same run.
 async fn trigger(
     clients: &Mutex<Vec<GraphQl>>,
-    integration: &str,
-    key: &str,
+    input: Value,
     chance: &mut Chance,
     told: &Mutex<Told>,
 ) -> String {
-    // A refresh reads every page, an incremental run hardly one.
-    let mode = ["FULL_REFRESH", "INCREMENTAL"][chance.below(2)];
-    let input = json!({ "input": { "integrationId": integration, "idempotencyKey": key, "mode": mode } });
     let mut first: Option<String> = None;
     loop {
         let client = {

@@ -34,6 +34,8 @@ use crate::topology::Topology;
 const CLIENTS: u32 = 6;
 /// Integrations whose records never change: each must be added exactly once.
 const STILL: u32 = 24;
+/// Those of them whose upstream is slow.
+const SLOW: std::ops::Range<u32> = 18..24;
 /// Integrations whose records change meanwhile.
 const CHANGING: u32 = 12;
 /// Integrations that are also synced every so many seconds.
@@ -94,6 +96,7 @@ async fn nothing_is_lost_and_nothing_is_done_twice_whatever_breaks() {
         seed,
         Arc::clone(&stop),
     ));
+    verdict::audit(&topology.database).await;
     let mut chance = Chance::new(seed);
     let began = Instant::now();
     while began.elapsed() < duration && !load.is_finished() {
@@ -110,6 +113,7 @@ async fn nothing_is_lost_and_nothing_is_done_twice_whatever_breaks() {
     all_ended(database).await;
     verdict::runs(database, &told).await;
     verdict::ticks(database).await;
+    verdict::leases(database).await;
     verdict::progress(database).await;
     verdict::requests(&counts);
     let report = verdict::figures(database, &told, &counts).await;

@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 
 /// Records of each integration.
 pub(crate) const RECORDS: u64 = 200;
+/// How long a page of a slow list takes: its run is still under way when a paused worker wakes.
+const SLOW: Duration = Duration::from_millis(500);
 /// One of so many answers is a failure.
 const FAILS_ONE_IN: u64 = 97;
 
@@ -116,7 +118,12 @@ async fn page(
 ) -> Response {
     let _open = Open::new(&counts, integration);
     let number = counts.requests.fetch_add(1, Ordering::SeqCst);
-    tokio::time::sleep(Duration::from_millis(5 + number % 20)).await;
+    let takes = if crate::SLOW.contains(&integration) {
+        SLOW
+    } else {
+        Duration::from_millis(5 + number % 20)
+    };
+    tokio::time::sleep(takes).await;
     if number % FAILS_ONE_IN == 0 {
         counts.failures.fetch_add(1, Ordering::SeqCst);
         let status = if number.is_multiple_of(2) {

@@ -13,6 +13,32 @@ use crate::{STILL, TICK_SECONDS};
 const ENDS: &str =
     "('sync_run.succeeded', 'sync_run.partially_succeeded', 'sync_run.failed', 'sync_run.cancelled')";
 
+/// Has the database itself note whoever writes under a lease that has ended. Only the reaper may, and it puts the run
+/// back or ends it as failed.
+pub(crate) async fn audit(database: &TestDatabase) {
+    database
+        .execute(
+            "CREATE TABLE late_write (run text NOT NULL); \
+             CREATE FUNCTION note_late_write() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 INSERT INTO late_write VALUES (OLD.id::text || ' ' || NEW.status); RETURN NEW; END $$; \
+             CREATE TRIGGER late_write AFTER UPDATE ON sync_run FOR EACH ROW \
+                 WHEN (OLD.status = 'RUNNING' AND NEW.status IN ('RUNNING', 'SUCCEEDED') \
+                 AND OLD.lease_until < EXTRACT(EPOCH FROM statement_timestamp()) * 1000000 - 100000) \
+                 EXECUTE FUNCTION note_late_write()",
+        )
+        .await;
+}
+
+/// Nobody wrote under a lease that had ended.
+pub(crate) async fn leases(database: &TestDatabase) {
+    none(
+        database,
+        "a write under a lease that had ended",
+        "SELECT run FROM late_write",
+    )
+    .await;
+}
+
 /// Ends the ticking, so that the queue can run empty: as if no due time came any more.
 pub(crate) async fn end_schedules(database: &TestDatabase) {
     database.execute("UPDATE schedule SET next_due_at = NULL").await;
