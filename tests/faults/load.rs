@@ -22,7 +22,7 @@ pub(crate) struct Told {
 }
 
 /// One of so many triggers is for a slow integration.
-const SLOW_ONE_IN: usize = 50;
+const SLOW_ONE_IN: usize = 16;
 /// How many callers there are.
 const CALLERS: u64 = 8;
 /// Between two triggers of a caller: together they keep the workers busy and the queue short.

@@ -29,6 +29,7 @@ async fn process(database: &TestDatabase, role: &str) -> Server {
         .command(&[role])
         .with("SYNCLINE_MASTER_KEY", "07".repeat(32))
         .with("SYNCLINE_LEASE_SECONDS", LEASE.as_secs())
+        .with("SYNCLINE_WORKERS", 8)
         .with("RUST_LOG", "warn,api=info");
     Server::start_with(database, options).await
 }

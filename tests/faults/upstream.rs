@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 /// Records of each integration.
 pub(crate) const RECORDS: u64 = 200;
 /// How long a page of a slow list takes: its run is still under way when a paused worker wakes.
-const SLOW: Duration = Duration::from_millis(500);
+const SLOW: Duration = Duration::from_millis(800);
 /// One of so many answers is a failure.
 const FAILS_ONE_IN: u64 = 97;
 

@@ -52,7 +52,9 @@ async fn one(connection: &impl ConnectionTrait, statement: Statement) -> Result<
     Run::find_by_statement(statement).one(connection).await
 }
 
-/// Takes up to `room` runs that may run now, the longest due first, at most one of an integration.
+/// Takes up to `room` runs that may run now, the longest due first, at most one of an integration: one that has
+/// begun already before all others, else the first that was queued. (Another one in between would take its
+/// stream's position away, and one that was queued earlier may have been committed later.)
 ///
 /// The inner query chooses, and on PostgreSQL locks what it chose and passes over what others have locked;
 /// that keeps claimers out of each other's way. What makes a claim safe is the outer condition on the state
@@ -93,7 +95,8 @@ pub(crate) async fn claim(
                  WHERE other.integration_id = run.integration_id AND other.status = 'RUNNING') \
              AND NOT EXISTS (SELECT 1 FROM sync_run AS other \
                  WHERE other.integration_id = run.integration_id AND other.status = 'QUEUED' \
-                 AND (other.queued_at, other.id) < (run.queued_at, run.id)) \
+                 AND (other.started_at IS NULL, other.queued_at, other.id) \
+                     < (run.started_at IS NULL, run.queued_at, run.id)) \
              ORDER BY run.not_before, run.id LIMIT ",
         )
         .bind(room)

@@ -201,7 +201,8 @@ pub(crate) async fn waiting(
         .text(
             ") AS paused, integration.paused_for_credential AS credential, \
              EXISTS (SELECT 1 FROM sync_run AS other WHERE other.integration_id = run.integration_id AND (other.status = 'RUNNING' \
-                 OR (other.status = 'QUEUED' AND (other.queued_at, other.id) < (run.queued_at, run.id)))) AS behind \
+                 OR (other.status = 'QUEUED' AND (other.started_at IS NULL, other.queued_at, other.id) \
+                 < (run.started_at IS NULL, run.queued_at, run.id)))) AS behind \
              FROM sync_run AS run JOIN integration ON integration.id = run.integration_id \
              JOIN client ON client.id = run.client_id WHERE run.id IN (",
         )

@@ -99,6 +99,21 @@ on_both_databases! {
         assert!(forced.is_err());
     }
 
+    async fn what_has_begun_ends_before_another_begins(world: World) {
+        let (_, integration) = world.furnished().await;
+        let begun = world.trigger(integration.id, SyncMode::Incremental).await;
+        let claim = world.claim(LEASE).await.unwrap();
+        let drained = Settlement { ending: Ending::Drained, progressed: false };
+        queue::settle(&world.engine, &claim, &drained).await.unwrap();
+        // Queued before it by the clock of a process whose commit took longer.
+        let late = world.trigger(integration.id, SyncMode::Incremental).await;
+        let before = sync_run::ActiveModel {
+            queued_at: Set(Timestamp::from(world.engine.clock.now() - TimeDelta::hours(1))), ..Default::default()
+        };
+        world.set_run(late, before).await;
+        assert_eq!(world.claim(LEASE).await.unwrap().id(), begun);
+    }
+
     async fn one_key_makes_one_run(world: World) {
         let (_, integration) = world.furnished().await;
         let keyed = TriggerSync {
