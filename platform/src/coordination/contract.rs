@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 
-use super::{Coordinator, Notice};
+use super::{CircuitPolicy, CircuitState, Coordinator, Grant, Notice, Passage, Rate, Verdict};
 
 /// A coordinator and the way its time passes.
 pub(crate) struct Subject {
@@ -149,6 +149,162 @@ pub(crate) async fn a_topic_outlives_its_listeners(subject: &Subject) {
     it.ping().await.unwrap();
 }
 
+/// Twenty in a minute: one comes back every three seconds.
+fn rate() -> Rate {
+    Rate::per_minute(20)
+}
+
+pub(crate) async fn a_budget_is_spent_and_comes_back(subject: &Subject) {
+    let it = &subject.coordinator;
+    assert_eq!(it.spend("a", rate(), 15).await, Grant::Granted(15));
+    assert_eq!(
+        it.spend("a", rate(), 15).await,
+        Grant::Granted(5),
+        "as many as there are"
+    );
+    let Grant::Refused { wait } = it.spend("a", rate(), 1).await else {
+        panic!("nothing is left");
+    };
+    assert!(!wait.is_zero() && wait <= rate().interval(), "{wait:?}");
+    assert_eq!(
+        it.spend("b", rate(), 1).await,
+        Grant::Granted(1),
+        "another name is another budget"
+    );
+    (subject.pass)(wait).await;
+    assert_eq!(it.spend("a", rate(), 3).await, Grant::Granted(1));
+}
+
+pub(crate) async fn a_budget_can_be_looked_at(subject: &Subject) {
+    let it = &subject.coordinator;
+    it.spend("a", rate(), 8).await;
+    let asked = ["a", "b"].map(|name| (name.to_owned(), rate()));
+    let seen = it.budgets(&asked).await;
+    assert_eq!(
+        seen.iter().map(|budget| budget.remaining).collect::<Vec<_>>(),
+        [12, 20]
+    );
+    assert!(!seen[0].whole_in.is_zero() && seen[0].whole_in <= rate().interval() * 8);
+    assert!(seen[1].whole_in.is_zero());
+    assert_eq!(
+        it.budgets(&asked).await[0].remaining,
+        12,
+        "looking spends nothing"
+    );
+}
+
+pub(crate) async fn a_budget_that_is_held_back_gives_nothing_until_then(subject: &Subject) {
+    let it = &subject.coordinator;
+    let wait = Duration::from_secs(2);
+    it.hold_back("a", wait).await;
+    it.hold_back("a", wait / 4).await;
+    let Grant::Refused { wait: left } = it.spend("a", rate(), 1).await else {
+        panic!("it is held back");
+    };
+    assert!(
+        left > wait / 4 && left <= wait,
+        "the longer wait stands: {left:?}"
+    );
+    assert_eq!(it.budgets(&[("a".to_owned(), rate())]).await[0].remaining, 0);
+    (subject.pass)(left).await;
+    assert_eq!(it.spend("a", rate(), 20).await, Grant::Granted(20));
+}
+
+pub(crate) async fn many_at_once_share_a_budget(subject: &Subject) {
+    let asking = (0..50).map(|_| {
+        let it = Arc::clone(&subject.coordinator);
+        tokio::spawn(async move { it.spend("a", rate(), 1).await })
+    });
+    let answers = futures::future::join_all(asking).await;
+    let granted = answers
+        .iter()
+        .filter(|answer| matches!(answer, Ok(Grant::Granted(1))))
+        .count();
+    assert_eq!(granted, 20);
+}
+
+const POLICY: CircuitPolicy = CircuitPolicy {
+    failures: 3,
+    first: Duration::from_secs(1),
+    longest: Duration::from_secs(2),
+    probe: Duration::from_secs(3),
+};
+
+async fn report(subject: &Subject, owner: &str, verdict: Verdict) {
+    subject.coordinator.report("a", owner, verdict, POLICY).await;
+}
+
+async fn pass(subject: &Subject, owner: &str) -> Passage {
+    subject.coordinator.pass("a", owner, POLICY).await
+}
+
+async fn state(subject: &Subject) -> CircuitState {
+    subject.coordinator.circuits(&["a".to_owned()]).await[0]
+}
+
+async fn open(subject: &Subject) {
+    for _ in 0..POLICY.failures {
+        assert!(matches!(pass(subject, "one").await, Passage::Closed { .. }));
+        report(subject, "one", Verdict::Failure).await;
+    }
+}
+
+pub(crate) async fn a_circuit_opens_after_failures_in_a_row(subject: &Subject) {
+    assert_eq!(pass(subject, "one").await, Passage::Closed { failing: false });
+    for verdict in [Verdict::Failure, Verdict::Failure, Verdict::Success] {
+        report(subject, "one", verdict).await;
+    }
+    open(subject).await;
+    assert!(
+        matches!(pass(subject, "two").await, Passage::Refused { wait } if !wait.is_zero() && wait <= POLICY.first)
+    );
+    assert_eq!(state(subject).await, CircuitState::Open);
+    report(subject, "late", Verdict::Failure).await;
+    assert!(
+        matches!(pass(subject, "two").await, Passage::Refused { wait } if wait <= POLICY.first),
+        "what had been sent before does not keep it open"
+    );
+    let others = ["b".to_owned(), "a".to_owned()];
+    assert_eq!(
+        subject.coordinator.circuits(&others).await,
+        [CircuitState::Closed, CircuitState::Open]
+    );
+}
+
+pub(crate) async fn a_half_open_circuit_lets_one_probe_through(subject: &Subject) {
+    open(subject).await;
+    (subject.pass)(POLICY.first).await;
+    assert_eq!(state(subject).await, CircuitState::HalfOpen);
+    assert_eq!(pass(subject, "one").await, Passage::Probe);
+    assert!(matches!(pass(subject, "two").await, Passage::Refused { wait } if wait <= POLICY.probe));
+    report(subject, "two", Verdict::Unknown).await;
+    assert!(matches!(pass(subject, "two").await, Passage::Refused { .. }));
+    report(subject, "one", Verdict::Success).await;
+    assert_eq!(pass(subject, "two").await, Passage::Closed { failing: false });
+    assert_eq!(state(subject).await, CircuitState::Closed);
+}
+
+pub(crate) async fn a_probe_that_fails_opens_the_circuit_for_longer(subject: &Subject) {
+    open(subject).await;
+    (subject.pass)(POLICY.first).await;
+    assert_eq!(pass(subject, "one").await, Passage::Probe);
+    report(subject, "one", Verdict::Failure).await;
+    let Passage::Refused { wait } = pass(subject, "one").await else {
+        panic!("it is open");
+    };
+    assert!(wait > POLICY.first && wait <= POLICY.longest, "{wait:?}");
+}
+
+pub(crate) async fn a_probe_that_nobody_reports_on_is_replaced(subject: &Subject) {
+    open(subject).await;
+    (subject.pass)(POLICY.first).await;
+    assert_eq!(pass(subject, "one").await, Passage::Probe);
+    (subject.pass)(POLICY.probe).await;
+    assert_eq!(pass(subject, "two").await, Passage::Probe);
+    report(subject, "two", Verdict::Unknown).await;
+    assert_eq!(pass(subject, "three").await, Passage::Probe);
+}
+
 async fn next(subscription: &mut super::Subscription) -> Notice {
     let waiting = tokio::time::timeout(Duration::from_secs(5), subscription.next());
     waiting
@@ -170,6 +326,14 @@ macro_rules! contract {
             every_subscriber_hears_its_topic_in_order
             who_listens_too_slowly_is_told_to_look_again
             a_topic_outlives_its_listeners
+            a_budget_is_spent_and_comes_back
+            a_budget_can_be_looked_at
+            a_budget_that_is_held_back_gives_nothing_until_then
+            many_at_once_share_a_budget
+            a_circuit_opens_after_failures_in_a_row
+            a_half_open_circuit_lets_one_probe_through
+            a_probe_that_fails_opens_the_circuit_for_longer
+            a_probe_that_nobody_reports_on_is_replaced
         );
     };
     ($subject:path; $($promise:ident)*) => {

@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::local::Local;
 use super::topics::Topics;
-use super::{CoordinationError, Coordinator, Notice, Subscription};
+use super::{
+    Budget, Budgets, CircuitPolicy, CircuitState, Circuits, CoordinationError, Coordinator, Grant, Notice,
+    Passage, Rate, Subscription, Verdict,
+};
 use crate::clock::SharedClock;
 
 /// Coordination between the tasks of one process.
@@ -17,6 +21,7 @@ pub struct MemoryCoordinator {
     clock: SharedClock,
     topics: Topics,
     locks: Mutex<Locks>,
+    local: Local,
 }
 
 /// The fence is one counter for all names: it then grows for each, and expired locks can be forgotten.
@@ -37,6 +42,7 @@ impl MemoryCoordinator {
     /// A coordinator whose locks expire by this clock.
     pub fn new(clock: SharedClock) -> Self {
         Self {
+            local: Local::new(clock.clone()),
             clock,
             topics: Topics::default(),
             locks: Mutex::default(),
@@ -111,6 +117,36 @@ impl Coordinator for MemoryCoordinator {
 
     async fn ping(&self) -> Result<(), CoordinationError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Budgets for MemoryCoordinator {
+    async fn spend(&self, name: &str, rate: Rate, most: u32) -> Grant {
+        self.local.spend(name, rate, most)
+    }
+
+    async fn hold_back(&self, name: &str, wait: Duration) {
+        self.local.hold_back(name, wait);
+    }
+
+    async fn budgets(&self, asked: &[(String, Rate)]) -> Vec<Budget> {
+        self.local.budgets(asked)
+    }
+}
+
+#[async_trait]
+impl Circuits for MemoryCoordinator {
+    async fn pass(&self, name: &str, owner: &str, policy: CircuitPolicy) -> Passage {
+        self.local.pass(name, owner, policy)
+    }
+
+    async fn report(&self, name: &str, owner: &str, verdict: Verdict, policy: CircuitPolicy) {
+        self.local.report(name, owner, verdict, policy);
+    }
+
+    async fn circuits(&self, names: &[String]) -> Vec<CircuitState> {
+        self.local.circuits(names)
     }
 }
 

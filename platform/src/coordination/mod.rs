@@ -1,11 +1,16 @@
-//! How processes hear of one another: notices, and locks with a fence.
+//! What the processes of an installation share beside the database: notices, locks with a fence, [`Budgets`] of
+//! requests and the [`Circuits`] of upstreams.
 //!
 //! The database decides and this hurries: a notice that is lost costs a poll's delay, a lock that is lost
-//! costs duplicate work that the database then refuses. Nothing may be correct *because of* this trait,
-//! which is what lets the in-process implementation be small and a Redis that is down be survivable.
+//! costs duplicate work that the database then refuses, a budget that is lost costs an upstream a few requests
+//! more. Nothing may be correct *because of* this trait, which is what lets the in-process implementation be small
+//! and a Redis that is down be survivable.
 
+mod budget;
+mod circuit;
 #[cfg(test)]
 pub(crate) mod contract;
+mod local;
 mod memory;
 mod redis;
 mod topics;
@@ -18,12 +23,14 @@ use async_trait::async_trait;
 use futures::Stream;
 use futures::stream::BoxStream;
 
+pub use budget::{Budget, Budgets, Grant, Rate};
+pub use circuit::{CircuitPolicy, CircuitState, Circuits, Passage, Verdict};
 pub use memory::MemoryCoordinator;
 pub use redis::RedisCoordinator;
 
-/// Notices and locks between the tasks, and the processes, of one installation.
+/// What is shared between the tasks, and the processes, of one installation.
 #[async_trait]
-pub trait Coordinator: Send + Sync {
+pub trait Coordinator: Budgets + Circuits {
     /// Tells every subscriber of the topic. Nobody listening is no error, and the call waits for nobody: a
     /// notice may still be on its way when it returns, and may be lost.
     async fn publish(&self, topic: &str, payload: &str) -> Result<(), CoordinationError>;

@@ -9,6 +9,8 @@
 //! fence is the server's time in microseconds, or one more than the last where that is larger: it grows even
 //! after the server has forgotten everything, as a counter would not.
 //!
+//! [Budgets and circuits](protection) are a hash each. While the server is away, each process keeps its own.
+//!
 //! Keys begin with a prefix that is configured, and what one script touches shares a hash tag (`{…}`), which
 //! puts it on one node of a cluster.
 //!
@@ -16,6 +18,7 @@
 //! implement it.
 
 mod notices;
+mod protection;
 mod scripts;
 
 use std::time::Duration;
@@ -26,6 +29,7 @@ use redis::{Client, RedisError};
 
 use self::notices::Notices;
 use self::scripts::Scripts;
+use super::local::Local;
 use super::{CoordinationError, Coordinator, Subscription};
 use crate::clock::SharedClock;
 use crate::settings::CoordinationSettings;
@@ -42,6 +46,8 @@ pub struct RedisCoordinator {
     notices: Notices,
     scripts: Scripts,
     prefix: String,
+    /// Budgets and circuits for while the server is away.
+    local: Local,
 }
 
 /// A connection that comes back by itself; clones share it.
@@ -77,8 +83,10 @@ impl RedisCoordinator {
         let manager = ConnectionManager::new_lazy_with_config(client.clone(), connecting)
             .map_err(|error| unavailable(&error))?;
         let connection = Connection(manager);
+        let local = Local::new(clock.clone());
         let notices = Notices::start(client, connection.clone(), settings.redis_prefix.clone(), clock).await;
         Ok(Self {
+            local,
             connection,
             notices,
             scripts: Scripts::default(),

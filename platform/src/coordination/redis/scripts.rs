@@ -2,6 +2,8 @@
 
 use redis::Script;
 
+use super::protection::ProtectionScripts;
+
 /// `KEYS`: the lock, its last fence. `ARGV`: the owner, the time to live in ms. The fence; nil while another
 /// owner holds the lock. A lock's last fence is kept for a day after its last holding: longer than any holder
 /// could sleep unnoticed, and not for ever.
@@ -47,6 +49,7 @@ pub(super) struct Scripts {
     pub(super) lock: Script,
     pub(super) renew: Script,
     pub(super) unlock: Script,
+    pub(super) protection: ProtectionScripts,
 }
 
 impl Default for Scripts {
@@ -55,6 +58,7 @@ impl Default for Scripts {
             lock: Script::new(LOCK),
             renew: Script::new(RENEW),
             unlock: Script::new(UNLOCK),
+            protection: ProtectionScripts::default(),
         }
     }
 }

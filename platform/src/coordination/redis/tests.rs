@@ -7,8 +7,8 @@ use futures::{FutureExt, StreamExt};
 
 use super::*;
 use crate::clock::{Clock, SystemClock};
-use crate::coordination::Notice;
 use crate::coordination::contract::{Subject, contract};
+use crate::coordination::{Budgets, Grant, Notice, Rate};
 use crate::random::{Random, SystemRandom};
 use crate::settings::RedisUrl;
 
@@ -58,6 +58,10 @@ async fn processes_hear_and_exclude_one_another() {
     assert_eq!(notice, Some(Notice::Message("work".to_owned())));
 
     let ttl = Duration::from_secs(5);
+    let rate = Rate::per_minute(10);
+    assert_eq!(one.spend("a", rate, 7).await, Grant::Granted(7));
+    assert_eq!(two.spend("a", rate, 7).await, Grant::Granted(3));
+
     let fence = one.try_lock("a", "one", ttl).await.unwrap().unwrap();
     assert_eq!(two.try_lock("a", "two", ttl).await.unwrap(), None);
     assert!(one.unlock("a", "one").await.unwrap());
@@ -115,6 +119,15 @@ async fn a_server_that_is_away_holds_nobody_up() {
     );
     let error = it.try_lock("a", "one", Duration::from_secs(1)).await.unwrap_err();
     let ping = it.ping().await.unwrap_err();
+    let rate = Rate::per_minute(2);
+    let grants = [it.spend("a", rate, 3).await, it.spend("a", rate, 1).await];
+    assert_eq!(
+        grants[0],
+        Grant::Granted(2),
+        "this process keeps to the rate by itself"
+    );
+    assert!(matches!(grants[1], Grant::Refused { .. }));
+    assert_eq!(it.budgets(&[("a".to_owned(), rate)]).await[0].remaining, 0);
     for text in [
         format!("{error} {error:?}"),
         format!("{ping} {ping:?}"),
