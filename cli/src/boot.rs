@@ -11,6 +11,7 @@ use std::sync::Arc;
 use connectors::read::ReadLimits;
 use engine::Engine;
 use engine::connectors::ConnectorRuntime;
+use engine::protection::Protection;
 use migration::{Migrator, MigratorTrait};
 use platform::clock::{SharedClock, SystemClock};
 use platform::coordination::{Coordinator, MemoryCoordinator, RedisCoordinator};
@@ -110,6 +111,7 @@ pub(crate) async fn engine(settings: &Settings, role: Role, migrate: Migrate) ->
             Arc::clone(&clock),
             Arc::clone(&random),
             read_limits(settings),
+            protection(settings),
         )),
         clock,
         random,
@@ -148,6 +150,15 @@ fn read_limits(settings: &Settings) -> ReadLimits {
         max_body_bytes: network.limits.max_body_bytes,
         page_timeout: network.limits.request_timeout,
         ..ReadLimits::default()
+    }
+}
+
+fn protection(settings: &Settings) -> Protection {
+    let protection = &settings.protection;
+    Protection {
+        requests_per_minute: protection.requests_per_minute,
+        runs_per_client: protection.runs_per_client,
+        runs_per_connector: protection.runs_per_connector,
     }
 }
 

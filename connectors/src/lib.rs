@@ -34,6 +34,7 @@ pub mod record;
 pub mod spec;
 pub mod template;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -136,6 +137,23 @@ impl Connector {
         } = request;
         let plan = self.stream(&stream)?;
         read::producer::start(self.session(context, config), plan, checkpoint, full_refresh)
+    }
+
+    /// The hosts that these streams are read from, as far as the configuration alone tells. Secrets are not needed.
+    pub fn hosts(&self, context: &ReadContext, config: &Value, streams: &[String]) -> BTreeSet<String> {
+        let session = self.session(context, config.clone());
+        let wanted = self
+            .plan
+            .streams
+            .iter()
+            .filter(|stream| streams.contains(&stream.name));
+        wanted
+            .filter_map(|stream| {
+                let address = stream.retriever.requester().address.text();
+                let url = url::Url::parse(&session.text(address, &[]).ok()?).ok()?;
+                Some(http::gate::host(&url))
+            })
+            .collect()
     }
 
     fn stream(&self, name: &str) -> Result<&Arc<StreamPlan>, ReadError> {

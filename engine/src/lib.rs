@@ -26,6 +26,7 @@ pub mod integrations;
 mod outcome;
 pub mod overview;
 mod page;
+pub mod protection;
 pub mod queue;
 pub mod records;
 pub mod retention;

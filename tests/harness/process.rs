@@ -143,6 +143,9 @@ impl Server {
             ("SYNCLINE_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("SYNCLINE_LOG_FORMAT".to_owned(), "json".to_owned()),
             ("SYNCLINE_ALLOW_NETWORKS".to_owned(), "127.0.0.1/32".to_owned()),
+            // Nobody's upstream is here: most tests read more of it than one would ask of a stranger's.
+            ("SYNCLINE_REQUESTS_PER_MINUTE".to_owned(), "1000000".to_owned()),
+            ("SYNCLINE_RUNS_PER_CLIENT".to_owned(), "1000".to_owned()),
         ]);
         environment.extend(database.environment());
         environment.extend(options.environment);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use connectors::read::ReadLimits;
 use engine::Engine;
 use engine::connectors::ConnectorRuntime;
+use engine::protection::Protection;
 use migration::{Migrator, MigratorTrait};
 use platform::clock::{SharedClock, SystemClock};
 use platform::coordination::MemoryCoordinator;
@@ -184,6 +185,12 @@ async fn engine(folder: &TempDir) -> Engine {
         random: random.clone(),
         coordinator: Arc::new(MemoryCoordinator::new(clock.clone())),
         cipher: Arc::new(Cipher::new(MasterKey::generate(&*random), random.clone())),
-        connectors: Arc::new(ConnectorRuntime::new(http, clock, random, ReadLimits::default())),
+        connectors: Arc::new(ConnectorRuntime::new(
+            http,
+            clock,
+            random,
+            ReadLimits::default(),
+            Protection::default(),
+        )),
     }
 }

@@ -72,6 +72,8 @@ fn context(arguments: &SourceArguments, cancel: CancellationToken) -> Result<Rea
         clock: SystemClock::shared(),
         random: SystemRandom::shared(),
         retry: RetryMode::AsReference,
+        // One person's read, beside which nobody else's is known.
+        gate: None,
         limits: ReadLimits::default(),
         cancel,
     })

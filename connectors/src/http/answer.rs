@@ -5,6 +5,7 @@ use platform::http_client::HttpError;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::gate::{self, Seen};
 use super::session::Session;
 use crate::read::{ErrorKind, ReadError};
 
@@ -40,24 +41,48 @@ impl Answer {
 /// Sends a request and reads the body, within the session's bounds.
 pub(super) async fn exchange(session: &Session, request: reqwest::Request) -> Result<Answer, ReadError> {
     let context = &session.context;
+    let Some(gate) = &context.gate else {
+        return exchange_ungated(session, request).await.0;
+    };
+    let url = request.url().clone();
+    let host = gate::host(&url);
+    tokio::select! {
+        biased;
+        () = context.cancel.cancelled() => return Err(ReadError::cancelled()),
+        admitted = gate.admit(&host) => admitted.map_err(|held_back| {
+            let mut error = held_back.error(&url);
+            error.url = error.url.map(|url| session.scrub(&url));
+            error
+        })?,
+    }
+    let (answer, seen) = exchange_ungated(session, request).await;
+    gate.seen(&host, seen).await;
+    answer
+}
+
+async fn exchange_ungated(session: &Session, request: reqwest::Request) -> (Result<Answer, ReadError>, Seen) {
+    let context = &session.context;
     let url = request.url().clone();
     let limit = context.limits.page_timeout;
     let outcome = tokio::select! {
         biased;
-        () = context.cancel.cancelled() => return Err(ReadError::cancelled()),
+        () = context.cancel.cancelled() => return (Err(ReadError::cancelled()), Seen::Nothing),
         outcome = talk(session, request) => outcome,
         () = context.clock.sleep(limit) => {
             session.count(0);
             let message = format!("No whole answer came within {} seconds.", limit.as_secs());
-            return Err(ReadError::new(ErrorKind::Timeout, "TIMEOUT", message).retryable().at(&url));
+            let error = ReadError::new(ErrorKind::Timeout, "TIMEOUT", message).retryable().at(&url);
+            return (Err(error), Seen::Fails { patience: None });
         }
     };
-    outcome.map_err(|error| {
+    let seen = Seen::of(outcome.as_ref(), context.clock.now());
+    let answer = outcome.map_err(|error| {
         session.count(0);
         let mut error = classify(session, &error);
         error.url = Some(session.scrub(&platform::http_client::redacted(&url)));
         error
-    })
+    });
+    (answer, seen)
 }
 
 async fn talk(session: &Session, request: reqwest::Request) -> Result<Answer, HttpError> {

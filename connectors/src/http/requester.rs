@@ -78,6 +78,7 @@ pub(crate) async fn send(
                     answer: Some(answer),
                 }
             }
+            Err(error) if error.held_back.is_some() => return Err(error),
             Err(error) if error.retryable => Failure {
                 error,
                 action: ResponseAction::Retry,

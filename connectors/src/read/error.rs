@@ -17,6 +17,7 @@
 //! | an address the guard refuses | Config | `BLOCKED_ADDRESS` | no |
 //! | no answer in time, or a body that stops flowing | Timeout | `TIMEOUT`, `STALLED` | yes |
 //! | HTML or other text where JSON was expected | Malformed | `NOT_JSON` | yes |
+//! | not asked, because a budget is spent or the upstream is known to be down | RateLimited, Upstream | `BUDGET_SPENT`, `CIRCUIT_OPEN` | yes, after `retry_after` |
 //! | half a body | Network (cut connection) or Malformed (cut JSON) | `BODY_TRUNCATED` | yes |
 //! | too much of it | Malformed | `BODY_TOO_LARGE` | no |
 //! | a page token seen before, identical pages, too many pages | Upstream | `REPEATED_PAGE_TOKEN`, `REPEATED_PAGE`, `PAGE_LIMIT` | no |
@@ -30,6 +31,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::PageStats;
+use crate::http::gate::Holder;
 
 /// The classes of failure that a run can end with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -94,6 +96,8 @@ pub struct ReadError {
     pub retryable: bool,
     /// How long the upstream or the manifest asks to wait before that.
     pub retry_after: Option<Duration>,
+    /// The request was not made, because of this: nothing failed, and `retry_after` says when it may be.
+    pub held_back: Option<Holder>,
     /// The status of the answer, where there was one.
     pub http_status: Option<u16>,
     /// Scheme, host and path of the request; no query, no userinfo.
@@ -112,6 +116,7 @@ impl ReadError {
             message: message.into(),
             retryable: false,
             retry_after: None,
+            held_back: None,
             http_status: None,
             url: None,
             stats: PageStats::default(),

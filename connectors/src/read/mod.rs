@@ -36,6 +36,7 @@ mod walk;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::Stream;
@@ -47,6 +48,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::record::Record;
 
+pub use crate::http::gate::{Gate, HeldBack, Holder, Seen};
 pub use error::{ErrorKind, ReadError};
 
 /// The pages of a read, in order. Dropping it stops the work behind it.
@@ -63,6 +65,8 @@ pub struct ReadContext {
     pub random: SharedRandom,
     /// Who repeats a failed request.
     pub retry: RetryMode,
+    /// Asked before every request; absent: nobody is.
+    pub gate: Option<Arc<dyn Gate>>,
     /// Bounds on what an upstream may make us do.
     pub limits: ReadLimits,
     /// Stops the read between pages, inside waits and inside HTTP calls.

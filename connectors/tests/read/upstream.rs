@@ -148,6 +148,7 @@ pub(crate) fn context(allow_addresses: Vec<SocketAddr>) -> ReadContext {
         clock: SystemClock::shared(),
         random: SystemRandom::shared(),
         retry: RetryMode::LeaveToCaller,
+        gate: None,
         limits: ReadLimits {
             max_backoff: Duration::from_millis(5),
             ..ReadLimits::default()

@@ -1,9 +1,9 @@
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use connectors::Connector;
-use connectors::read::{ReadContext, ReadLimits, RetryMode};
+use connectors::read::{Gate, ReadContext, ReadLimits, RetryMode};
 use platform::clock::SharedClock;
 use platform::http_client::HttpClient;
 use platform::random::SharedRandom;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::ids::ConnectorId;
+use crate::protection::Protection;
 use crate::store::connectors as store;
 
 /// How many plans are kept. A plan is some tens of kilobytes; more connectors than this in use at one time
@@ -28,7 +29,7 @@ pub struct PlanError {
     pub fault: String,
 }
 
-/// Reads other people's APIs: the guarded client, the limits, and the compiled plans.
+/// Reads other people's APIs: the guarded client, the limits, what protects them from us, and the compiled plans.
 ///
 /// A version of a connector never changes, so what is compiled once stays right and nobody has to be told to
 /// forget it.
@@ -37,6 +38,7 @@ pub struct ConnectorRuntime {
     clock: SharedClock,
     random: SharedRandom,
     limits: ReadLimits,
+    protection: Protection,
     plans: Mutex<Plans>,
 }
 
@@ -71,12 +73,19 @@ impl Plans {
 impl ConnectorRuntime {
     /// A runtime that has compiled nothing yet.
     #[must_use]
-    pub fn new(http: HttpClient, clock: SharedClock, random: SharedRandom, limits: ReadLimits) -> Self {
+    pub fn new(
+        http: HttpClient,
+        clock: SharedClock,
+        random: SharedRandom,
+        limits: ReadLimits,
+        protection: Protection,
+    ) -> Self {
         Self {
             http,
             clock,
             random,
             limits,
+            protection,
             plans: Mutex::default(),
         }
     }
@@ -109,14 +118,26 @@ impl ConnectorRuntime {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How much of them is let through.
+    #[must_use]
+    pub fn protection(&self) -> Protection {
+        self.protection
+    }
+
     /// What a read or a check stands on.
     #[must_use]
-    pub fn read_context(&self, retry: RetryMode, cancel: CancellationToken) -> ReadContext {
+    pub fn read_context(
+        &self,
+        retry: RetryMode,
+        cancel: CancellationToken,
+        gate: Option<Arc<dyn Gate>>,
+    ) -> ReadContext {
         ReadContext {
             http: self.http.clone(),
             clock: self.clock.clone(),
             random: self.random.clone(),
             retry,
+            gate,
             limits: self.limits,
             cancel,
         }

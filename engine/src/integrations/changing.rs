@@ -1,5 +1,6 @@
 //! Making integrations and changing them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::connectors::Connector;
@@ -19,6 +20,7 @@ use crate::error::Result;
 use crate::events::EventDraft;
 use crate::ids::{IntegrationId, ScheduleId};
 use crate::outcome::{Outcome, Patch, Refusal, RefusalCode};
+use crate::protection::UpstreamGate;
 use crate::runs::{ErrorKind, SyncError};
 use crate::store::{clients, connectors, events, integrations as store, schedules, stored_json};
 use crate::sync::sync_error;
@@ -239,7 +241,13 @@ impl Integrations<'_> {
         let config = sealed::full_config(self.0, &row)?;
         let cancel = CancellationToken::new();
         let _stops_when_dropped = cancel.clone().drop_guard();
-        let context = self.0.connectors.read_context(RetryMode::LeaveToCaller, cancel);
+        let protection = self.0.connectors.protection();
+        let owner = format!("check/{}", self.0.new_uuid());
+        let gate = Arc::new(UpstreamGate::new(self.0, protection, &row, owner));
+        let context = self
+            .0
+            .connectors
+            .read_context(RetryMode::LeaveToCaller, cancel, Some(gate));
         let check = std::pin::pin!(plan.check(&context, &config));
         let error = match select(check, self.0.clock.sleep(CHECK)).await {
             Either::Left((Ok(()), _)) => None,

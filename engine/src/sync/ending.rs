@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use connectors::error::{ErrorKind as ReadKind, ReadError};
+use connectors::read::Holder;
 
 use super::ApplyError;
 use crate::runs::{ErrorKind, SyncError, WaitReason};
@@ -55,6 +56,15 @@ impl Ending {
     pub(super) fn from_read(error: ReadError, stream: &str) -> Self {
         if error.kind == ReadKind::Cancelled {
             return Self::Cancelled;
+        }
+        if let Some(holder) = error.held_back {
+            return Self::Parked {
+                reason: match holder {
+                    Holder::Budget => WaitReason::RateLimited,
+                    Holder::Circuit => WaitReason::CircuitOpen,
+                },
+                wait: error.retry_after.unwrap_or_default(),
+            };
         }
         let retry_after = error.retry_after;
         Self::Failed {

@@ -1,8 +1,10 @@
 //! From a claim to what it reads: the integration's connector, with its configuration.
 
+use std::sync::Arc;
+
 use connectors::Connector;
 use connectors::error::{ErrorKind as ReadKind, ReadError};
-use connectors::read::{Checkpoint, ReadRequest, RetryMode};
+use connectors::read::{Checkpoint, Gate, ReadRequest, RetryMode};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -10,6 +12,7 @@ use super::ending::sync_error;
 use super::source::{Source, StreamSource};
 use crate::Engine;
 use crate::integrations;
+use crate::protection::UpstreamGate;
 use crate::queue::Claim;
 use crate::runs::SyncError;
 use crate::store;
@@ -17,6 +20,7 @@ use crate::store;
 /// A connector with an integration's configuration, secrets included. Has no `Debug`, on purpose.
 pub(super) struct Configured {
     engine: Engine,
+    gate: Arc<UpstreamGate>,
     connector: Connector,
     config: Value,
 }
@@ -59,7 +63,15 @@ pub(super) async fn load(engine: &Engine, claim: &Claim) -> Result<Configured, S
             "The integration's secrets cannot be opened: the master key is not the one that sealed them.";
         internal("SECRETS_UNREADABLE", message, false)
     })?;
+    let (run, fence) = claim.key();
+    let protection = engine.connectors.protection();
     Ok(Configured {
+        gate: Arc::new(UpstreamGate::new(
+            engine,
+            protection,
+            &row,
+            format!("{run}/{fence}"),
+        )),
         engine: engine.clone(),
         connector,
         config,
@@ -84,10 +96,11 @@ impl Source for Configured {
             ReadError::new(ReadKind::Config, "UNKNOWN_STREAM", message)
         })?;
         // The engine repeats what failed, under the integration's policy and without holding a worker.
-        let context = self
-            .engine
-            .connectors
-            .read_context(RetryMode::LeaveToCaller, cancel);
+        let context = self.engine.connectors.read_context(
+            RetryMode::LeaveToCaller,
+            cancel,
+            Some(Arc::clone(&self.gate) as Arc<dyn Gate>),
+        );
         let request = ReadRequest {
             stream: stream.to_owned(),
             config: self.config.clone(),

@@ -100,7 +100,9 @@ async fn read(
             Some(Ok(())) => break,
             Some(Err(error)) => {
                 let stats = error.stats;
-                tracing::warn!(stream, code = %error.code, kind = error.kind.as_str(), "{}", error.message);
+                if error.held_back.is_none() {
+                    tracing::warn!(stream, code = %error.code, kind = error.kind.as_str(), "{}", error.message);
+                }
                 applier.spent(stats).await.map_err(Ending::from)?;
                 return Err(Ending::from_read(error, stream));
             }

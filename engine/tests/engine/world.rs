@@ -8,6 +8,7 @@ use engine::clients::{Client, RegisterClient};
 use engine::connectors::{ConnectorInfo, ConnectorRuntime, InstallConnector};
 use engine::ids::{ClientId, IntegrationId, RunId};
 use engine::integrations::{CreateIntegration, Integration, RetryInput};
+use engine::protection::Protection;
 use engine::runs::{SyncMode, SyncTrigger, TriggerSync};
 use engine::{Actor, Engine, Outcome, RefusalCode};
 use entity::{record, stream_state, sync_run};
@@ -132,7 +133,13 @@ impl World {
         Migrator::up(db.for_migration(), None).await.unwrap();
         let (clock, random) = (SystemClock::shared(), SystemRandom::shared());
         let http = HttpClient::new(NetworkPolicy::default(), HttpLimits::default()).unwrap();
-        let runtime = ConnectorRuntime::new(http, clock.clone(), random.clone(), ReadLimits::default());
+        let runtime = ConnectorRuntime::new(
+            http,
+            clock.clone(),
+            random.clone(),
+            ReadLimits::default(),
+            Protection::default(),
+        );
         let engine = Engine {
             db,
             clock: clock.clone(),

@@ -125,6 +125,21 @@ pub const KEYS: &[Key] = &[
     ),
     in_file("network.max_redirects", "followed for one call"),
     in_file("network.max_pages", "of one list, before it counts as endless"),
+    key(
+        "protection.requests_per_minute",
+        "SYNCLINE_REQUESTS_PER_MINUTE",
+        "of an integration, unless it says otherwise",
+    ),
+    key(
+        "protection.runs_per_client",
+        "SYNCLINE_RUNS_PER_CLIENT",
+        "at the same time, over all processes",
+    ),
+    key(
+        "protection.runs_per_connector",
+        "SYNCLINE_RUNS_PER_CONNECTOR",
+        "at the same time, over all processes and clients; absent: no cap",
+    ),
     key("storage.data_dir", "SYNCLINE_DATA_DIR", "where files are kept"),
     secret(
         "storage.master_key",

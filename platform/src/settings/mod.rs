@@ -13,6 +13,7 @@ mod coordination;
 mod database;
 mod keys;
 mod network;
+mod protection;
 mod retention;
 mod server;
 mod sources;
@@ -32,6 +33,7 @@ pub use coordination::{CoordinationSettings, RedisUrl};
 pub use database::{DatabaseLocation, DatabaseSettings, DatabaseUrl};
 pub use keys::{KEYS, Key};
 pub use network::NetworkSettings;
+pub use protection::ProtectionSettings;
 pub use retention::RetentionSettings;
 pub use server::ServerSettings;
 pub use sources::Fault;
@@ -57,6 +59,8 @@ pub struct Settings {
     pub worker: WorkerSettings,
     /// `[network]`
     pub network: NetworkSettings,
+    /// `[protection]`
+    pub protection: ProtectionSettings,
     /// `[storage]`
     pub storage: StorageSettings,
     /// `[telemetry]`
@@ -187,6 +191,8 @@ impl Settings {
         .map_err(&mut note);
         let worker = checked(WorkerSettings::read(sources), WorkerSettings::validate).map_err(&mut note);
         let network = checked(NetworkSettings::read(sources), NetworkSettings::validate).map_err(&mut note);
+        let protection =
+            checked(ProtectionSettings::read(sources), ProtectionSettings::validate).map_err(&mut note);
         let storage = checked(StorageSettings::read(sources), StorageSettings::validate).map_err(&mut note);
         let telemetry =
             checked(TelemetrySettings::read(sources), TelemetrySettings::validate).map_err(&mut note);
@@ -207,6 +213,7 @@ impl Settings {
             coordination,
             worker,
             network,
+            protection,
             storage,
             telemetry,
             retention,
@@ -217,6 +224,7 @@ impl Settings {
                 Ok(coordination),
                 Ok(worker),
                 Ok(network),
+                Ok(protection),
                 Ok(storage),
                 Ok(telemetry),
                 Ok(retention),
@@ -226,6 +234,7 @@ impl Settings {
                 coordination,
                 worker,
                 network,
+                protection,
                 storage,
                 telemetry,
                 retention,

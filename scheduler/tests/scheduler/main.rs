@@ -1,6 +1,8 @@
 //! The scheduler as a whole, on SQLite, against an upstream that answers over HTTP.
 
 #[cfg(test)]
+mod protection;
+#[cfg(test)]
 mod upstream;
 #[cfg(test)]
 mod world;

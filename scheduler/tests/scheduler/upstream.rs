@@ -1,6 +1,7 @@
 //! An upstream over HTTP: seven users in pages of three.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
     first: Arc<Mutex<Option<Duration>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+    down: Arc<AtomicBool>,
 }
 
 impl Upstream {
@@ -20,6 +23,8 @@ impl Upstream {
         let upstream = Self {
             address: listener.local_addr().unwrap(),
             first: Arc::default(),
+            asked: Arc::default(),
+            down: Arc::default(),
         };
         let serving = upstream.clone();
         tokio::spawn(async move {
@@ -48,13 +53,16 @@ impl Upstream {
             .nth(1)
             .and_then(|page| page.parse().ok())
             .unwrap_or(1);
+        self.asked.lock().unwrap().push(target.clone());
         if target.starts_with("/hang") {
             SystemClock.sleep(Duration::from_secs(3600)).await;
         }
         if target.starts_with("/slow") {
             SystemClock.sleep(Duration::from_millis(300)).await;
         }
-        let (head, body) = if target.starts_with("/limited") {
+        let (head, body) = if self.down.load(Ordering::SeqCst) {
+            ("503 Service Unavailable", "{}".to_owned())
+        } else if target.starts_with("/limited") {
             ("429 Too Many Requests\r\nRetry-After: 30", "{}".to_owned())
         } else {
             let users: Vec<_> = ((page - 1) * 3 + 1..=page * 3).filter(|id| *id <= 7).collect();
@@ -70,6 +78,17 @@ impl Upstream {
         );
         let _ = connection.write_all(answer.as_bytes()).await;
         let _ = connection.shutdown().await;
+    }
+
+    /// Whether it answers that it is down.
+    pub(crate) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// How often something that begins so was asked for.
+    pub(crate) fn asked(&self, target: &str) -> usize {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().filter(|asked| asked.starts_with(target)).count()
     }
 
     pub(crate) fn forget(&self) {

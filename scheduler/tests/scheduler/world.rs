@@ -8,6 +8,7 @@ use engine::clients::RegisterClient;
 use engine::connectors::{ConnectorRuntime, InstallConnector};
 use engine::ids::{ClientId, IntegrationId, RunId};
 use engine::integrations::{CreateIntegration, RetryInput};
+use engine::protection::Protection;
 use engine::runs::{SyncMode, SyncRun, SyncRunFilter, SyncTrigger, TriggerSync};
 use engine::{Actor, Engine, Outcome, PageRequest};
 use migration::{Migrator, MigratorTrait};
@@ -113,7 +114,13 @@ impl World {
             ..NetworkPolicy::default()
         };
         let http = HttpClient::new(policy, HttpLimits::default()).unwrap();
-        let runtime = ConnectorRuntime::new(http, clock.clone(), random.clone(), ReadLimits::default());
+        let runtime = ConnectorRuntime::new(
+            http,
+            clock.clone(),
+            random.clone(),
+            ReadLimits::default(),
+            Protection::default(),
+        );
         let engine = Engine {
             db,
             clock: clock.clone(),

@@ -12,6 +12,7 @@ use engine::clients::Client;
 use engine::connectors::ConnectorInfo;
 use engine::ids::{ClientId, ConnectorId, IntegrationId, RunId};
 use engine::integrations::{Integration, IntegrationFilter, IntegrationOrder, Schedule, SkippedTick};
+use engine::protection::{CircuitState, RequestBudget};
 use engine::records::{Record, RecordList};
 use engine::runs::{LogEntry, LogLevel, StreamProgress, SyncAttempt, SyncRun, SyncRunFilter};
 use engine::{Actor, Engine, Listing, Paged};
@@ -27,6 +28,12 @@ pub(crate) struct ActiveRunOf(pub(crate) IntegrationId);
 /// The run of an integration that ended last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct LastRunOf(pub(crate) IntegrationId);
+/// What is left of the requests of an integration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct BudgetOf(pub(crate) IntegrationId);
+/// The circuit of an integration's upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct CircuitOf(pub(crate) IntegrationId);
 /// The attempts of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct AttemptsOf(pub(crate) RunId);
@@ -99,6 +106,14 @@ loaders! {
     LastRunOf => SyncRun: |engine, actor, keys| async {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         Ok(rekey(engine.integrations().last_runs(actor, &ids).await?, LastRunOf))
+    };
+    BudgetOf => RequestBudget: |engine, actor, keys| async {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(rekey(engine.protections().budgets(actor, &ids).await?, BudgetOf))
+    };
+    CircuitOf => CircuitState: |engine, actor, keys| async {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(rekey(engine.protections().circuits(actor, &ids).await?, CircuitOf))
     };
     AttemptsOf => Vec<SyncAttempt>: |engine, _actor, keys| async {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use engine::Listing;
+use engine::protection::RequestBudget;
 use engine::records::RecordList;
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::graphql::context::{loaders, owner};
 use crate::graphql::inputs::SyncRunFilter;
-use crate::graphql::loaders::{ActiveRunOf, LastRunOf, ScheduleOf};
+use crate::graphql::loaders::{ActiveRunOf, BudgetOf, CircuitOf, LastRunOf, ScheduleOf};
 
 pub(crate) struct Integration(pub(crate) engine::integrations::Integration);
 
@@ -30,6 +31,17 @@ pub(crate) struct RateBudget {
     remaining: i32,
     /// When the whole budget is there again; null when it is now.
     resets_at: Option<DateTime>,
+}
+
+impl From<RequestBudget> for RateBudget {
+    fn from(budget: RequestBudget) -> Self {
+        let count = |count| i32::try_from(count).unwrap_or(i32::MAX);
+        Self {
+            requests_per_minute: count(budget.requests_per_minute),
+            remaining: count(budget.remaining),
+            resets_at: budget.resets_at.map(DateTime),
+        }
+    }
 }
 
 /// A client's connection to one API: what is read, with which configuration, and when.
@@ -117,14 +129,17 @@ impl Integration {
         Ok(SkippedTickConnection::new(owner(found)??))
     }
 
-    /// Whether calls to its upstream are let through. Always CLOSED until circuits come with production mode.
-    async fn circuit(&self) -> CircuitState {
-        CircuitState::Closed
+    /// Whether calls to its upstream are let through; CLOSED is the good state. OPEN after repeated failures of the
+    /// upstream, whichever integration of the connector met them; HALF_OPEN while one call finds out.
+    async fn circuit(&self, ctx: &Context<'_>) -> Result<CircuitState> {
+        let circuit = loaders(ctx).load_one(CircuitOf(self.0.id)).await?;
+        Ok(circuit.unwrap_or_default().into())
     }
 
-    /// What is left of the requests that it may make; null while no budget is kept.
-    async fn rate_budget(&self) -> Option<RateBudget> {
-        None
+    /// What is left of the requests that it may make. Null only once it is gone.
+    async fn rate_budget(&self, ctx: &Context<'_>) -> Result<Option<RateBudget>> {
+        let budget = loaders(ctx).load_one(BudgetOf(self.0.id)).await?;
+        Ok(budget.map(RateBudget::from))
     }
 
     /// The run that is RUNNING or comes next; null when none waits.

@@ -277,3 +277,13 @@ pub(crate) enum CircuitState {
     /// One is, to see whether the upstream is back.
     HalfOpen,
 }
+
+impl From<engine::protection::CircuitState> for CircuitState {
+    fn from(state: engine::protection::CircuitState) -> Self {
+        match state {
+            engine::protection::CircuitState::Closed => Self::Closed,
+            engine::protection::CircuitState::Open => Self::Open,
+            engine::protection::CircuitState::HalfOpen => Self::HalfOpen,
+        }
+    }
+}
