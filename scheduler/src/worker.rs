@@ -11,7 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::queue::{self, Claim};
+use engine::queue::{self, Claim, Claimer};
 use engine::runs::{ErrorKind, SyncError};
 use engine::sync::{self, Ending, Settlement, StopSignals};
 use engine::{Engine, correlation, topics};
@@ -47,8 +47,7 @@ pub(crate) async fn run(engine: Engine, name: String, settings: WorkerSettings, 
     let tasks = TaskTracker::new();
     let worker = Worker {
         engine,
-        name,
-        lease: settings.lease(),
+        claimer: Arc::new(Claimer::new(name, settings.lease())),
         shutdown,
         leases,
         tasks: tasks.clone(),
@@ -64,8 +63,7 @@ pub(crate) async fn run(engine: Engine, name: String, settings: WorkerSettings, 
 
 struct Worker {
     engine: Engine,
-    name: String,
-    lease: Duration,
+    claimer: Arc<Claimer>,
     shutdown: Shutdown,
     leases: Arc<Leases>,
     tasks: TaskTracker,
@@ -88,7 +86,7 @@ impl Worker {
             // What was heard until now is answered by the look that follows.
             while notices.next().now_or_never().flatten().is_some() {}
             let asked = room.len();
-            match queue::claim(&self.engine, &self.name, self.lease, asked).await {
+            match self.claimer.claim(&self.engine, asked).await {
                 Ok(claims) => {
                     let full = claims.len() == asked;
                     for (claim, permit) in claims.into_iter().zip(room.drain(..)) {
@@ -128,11 +126,8 @@ impl Worker {
     }
 
     fn begin(&self, claim: Claim, permit: OwnedSemaphorePermit) {
-        let (engine, leases, shutdown) = (
-            self.engine.clone(),
-            Arc::clone(&self.leases),
-            self.shutdown.clone(),
-        );
+        let (engine, claimer) = (self.engine.clone(), Arc::clone(&self.claimer));
+        let (leases, shutdown) = (Arc::clone(&self.leases), self.shutdown.clone());
         let span = tracing::info_span!(
             "run", client = %claim.client_id(), integration = %claim.integration_id(), run = %claim.id(),
             attempt = claim.attempt(), correlation_id = claim.correlation_id(),
@@ -141,6 +136,7 @@ impl Worker {
         let work = async move {
             let (_entry, stop) = leases.enter(&claim, &shutdown);
             tracing::info!("run claimed");
+            let began = engine.clock.monotonic();
             let mut settlement = leases
                 .execute_locked(&claim, execute(&engine, &claim, &stop))
                 .await;
@@ -150,6 +146,7 @@ impl Worker {
                 settlement.ending = Ending::Drained;
             }
             settle(&engine, &claim, settlement, &stop).await;
+            claimer.charge(claim.client_id(), engine.clock.monotonic().saturating_sub(began));
             drop(permit);
         };
         self.tasks

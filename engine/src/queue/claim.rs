@@ -1,20 +1,27 @@
 //! Claiming.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use entity::sync_run::Model as Run;
-use platform::database::Durability;
+use platform::database::{Durability, WriteTransaction};
 use sea_orm::{DbErr, SqlErr};
 
+use super::turns::Turns;
 use super::{tell, told};
 use crate::ids::{ClientId, IntegrationId, RunId};
 use crate::store::queue::Hold;
-use crate::store::{attempts, queue};
+use crate::store::{attempts, fairness, queue};
 use crate::{Engine, Result};
 
 /// How often a claim is tried again that another worker's claim of the same integration got in the way of.
 const CONFLICTS: usize = 5;
+/// Clients looked at together.
+const WINDOW: usize = 64;
+/// How many times that in one claim. What is behind them is looked at by the next one.
+const WINDOWS: usize = 16;
 
 /// A run that is ours for as long as its lease is renewed. Not cloned: one claim, one execution.
 #[derive(Debug)]
@@ -77,55 +84,178 @@ impl Claim {
     }
 }
 
-/// Claims up to `room` runs for a worker, at most one of an integration.
-///
-/// # Errors
-/// When the database is away.
-pub async fn claim(engine: &Engine, worker: &str, lease: Duration, room: usize) -> Result<Vec<Claim>> {
-    // Idle workers look every second: the look is a read, and takes no turn to write from anybody.
-    if room == 0 || !queue::any_due(engine.db.reader(), engine.clock.now()).await? {
-        return Ok(Vec::new());
-    }
-    // Another process may have claimed a run of the same integration after our statement had looked: the
-    // index on running runs refuses the whole batch then. What is to be claimed has changed, so the statement
-    // is tried again, in a transaction of its own: this one is dead on PostgreSQL.
-    for _ in 0..=CONFLICTS {
-        if let Some(claims) = try_claim(engine, worker, lease, room).await? {
-            return Ok(claims);
-        }
-    }
-    Ok(Vec::new())
+/// Who claims in a process, and whose turn it is there.
+#[derive(Debug)]
+pub struct Claimer {
+    worker: String,
+    lease: Duration,
+    turns: Mutex<Turns>,
 }
 
-/// None when another claim of the same integration got in the way.
-async fn try_claim(
-    engine: &Engine,
-    worker: &str,
-    lease: Duration,
-    room: usize,
-) -> Result<Option<Vec<Claim>>> {
-    let transaction = engine.db.begin(Durability::Page).await?;
-    let now = engine.clock.now();
-    let rows = match queue::claim(&transaction, worker, lease, room as u64, now).await {
-        Err(error) if is_conflict(&error) => {
-            transaction.rollback().await?;
-            return Ok(None);
+/// What one client was allowed, and what it took.
+type Share = (ClientId, u32);
+
+impl Claimer {
+    /// A claimer of this name, whose claims hold for so long.
+    #[must_use]
+    pub fn new(worker: impl Into<String>, lease: Duration) -> Self {
+        Self {
+            worker: worker.into(),
+            lease,
+            turns: Mutex::default(),
         }
-        claimed => claimed?,
-    };
-    if rows.is_empty() {
-        transaction.rollback().await?;
-        return Ok(Some(Vec::new()));
     }
-    attempts::begin(&transaction, &rows, worker, now).await?;
-    for row in &rows {
-        tell(&transaction, engine, row).await?;
+
+    /// Claims up to `room` runs, at most one of an integration, in fair turns between the clients.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn claim(&self, engine: &Engine, room: usize) -> Result<Vec<Claim>> {
+        let room = u32::try_from(room).unwrap_or(u32::MAX);
+        let mut claims: Vec<Claim> = Vec::new();
+        let mut had_enough: HashSet<ClientId> = HashSet::new();
+        for _ in 0..WINDOWS {
+            let left = room.saturating_sub(u32::try_from(claims.len()).unwrap_or(u32::MAX));
+            if left == 0 {
+                break;
+            }
+            // Idle workers look every second: the look is a read, and takes no turn to write from anybody.
+            let (waiting, last) = self.waiting(engine).await?;
+            let waiting: Vec<ClientId> = waiting
+                .into_iter()
+                .filter(|client| !had_enough.contains(client))
+                .collect();
+            if waiting.is_empty() {
+                match last {
+                    Some(last) => self.turns().pass_by(last),
+                    None => break,
+                }
+                continue;
+            }
+            let shares = self.turns().share(&waiting, left);
+            let claimed = self.claim_shares(engine, &shares).await?;
+            let mut taken: HashMap<ClientId, u32> = HashMap::new();
+            for claim in &claimed {
+                *taken.entry(claim.client_id()).or_default() += 1;
+            }
+            let unused = shares
+                .iter()
+                .filter(|(client, share)| taken.get(client).unwrap_or(&0) < share);
+            had_enough.extend(unused.map(|(client, _)| *client));
+            claims.extend(claimed);
+        }
+        Ok(claims)
     }
-    transaction.commit().await?;
-    for row in &rows {
-        told(engine, row).await;
+
+    /// Charges a client for a run that took so long of a worker's time.
+    pub fn charge(&self, client: ClientId, took: Duration) {
+        self.turns().charge(client, took);
     }
-    Ok(Some(rows.into_iter().map(|row| Claim { row }).collect()))
+
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Clients that have something due, in the ring's order; and the last of them where there may be more.
+    async fn waiting(&self, engine: &Engine) -> Result<(Vec<ClientId>, Option<ClientId>)> {
+        let (at, now, reader) = (self.turns().at(), engine.clock.now(), engine.db.reader());
+        let mut waiting = fairness::waiting_clients(reader, at, WINDOW, now).await?;
+        if waiting.len() == WINDOW {
+            let last = waiting.last().copied();
+            return Ok((waiting, last));
+        }
+        if let Some(at) = at {
+            let around = fairness::waiting_clients(reader, None, WINDOW - waiting.len(), now).await?;
+            waiting.extend(around.into_iter().take_while(|client| *client <= at));
+        }
+        Ok((waiting, None))
+    }
+
+    async fn claim_shares(&self, engine: &Engine, shares: &[Share]) -> Result<Vec<Claim>> {
+        // Another process may have claimed a run of the same integration after our statement had looked: the
+        // index on running runs refuses the whole batch then. What is to be claimed has changed, so the statement
+        // is tried again, in a transaction of its own: this one is dead on PostgreSQL.
+        for _ in 0..=CONFLICTS {
+            if let Some(claims) = self.try_claim(engine, shares).await? {
+                return Ok(claims);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// None when another claim of the same integration got in the way.
+    async fn try_claim(&self, engine: &Engine, shares: &[Share]) -> Result<Option<Vec<Claim>>> {
+        let transaction = engine.db.begin(Durability::Page).await?;
+        let now = engine.clock.now();
+        let rows = match self.choose(engine, &transaction, shares, now).await {
+            Err(error) if is_conflict(&error) => {
+                transaction.rollback().await?;
+                return Ok(None);
+            }
+            claimed => claimed?,
+        };
+        if rows.is_empty() {
+            transaction.rollback().await?;
+            return Ok(Some(Vec::new()));
+        }
+        attempts::begin(&transaction, &rows, &self.worker, now).await?;
+        for row in &rows {
+            tell(&transaction, engine, row).await?;
+        }
+        transaction.commit().await?;
+        for row in &rows {
+            told(engine, row).await;
+        }
+        Ok(Some(rows.into_iter().map(|row| Claim { row }).collect()))
+    }
+
+    /// Claims what the caps leave of the shares.
+    async fn choose(
+        &self,
+        engine: &Engine,
+        transaction: &WriteTransaction,
+        shares: &[Share],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Run>, DbErr> {
+        let protection = engine.connectors.protection();
+        let clients: Vec<ClientId> = shares.iter().map(|(client, _)| *client).collect();
+        let mine = fairness::lock_clients(transaction, &clients).await?;
+        let running = fairness::running(transaction, &mine).await?;
+        let shares: Vec<Share> = shares
+            .iter()
+            .filter(|(client, _)| mine.contains(client))
+            .map(|(client, share)| {
+                let running = running.get(client).copied().unwrap_or_default();
+                (
+                    *client,
+                    protection.runs_per_client.saturating_sub(running).min(*share),
+                )
+            })
+            .filter(|(_, share)| *share > 0)
+            .collect();
+        let who = queue::Claiming {
+            worker: &self.worker,
+            lease: self.lease,
+            now,
+        };
+        let Some(cap) = protection.runs_per_connector else {
+            return queue::claim(transaction, who, &shares, &[]).await;
+        };
+        // One after the other, because each may be the last that its connector has room for.
+        fairness::lock_connectors(transaction).await?;
+        let mut rows = Vec::new();
+        for (client, share) in shares {
+            for _ in 0..share {
+                let full = fairness::connectors_at(transaction, cap).await?;
+                let claimed = queue::claim(transaction, who, &[(client, 1)], &full).await?;
+                if claimed.is_empty() {
+                    break;
+                }
+                rows.extend(claimed);
+            }
+        }
+        Ok(rows)
+    }
 }
 
 fn is_conflict(error: &DbErr) -> bool {

@@ -19,8 +19,9 @@ mod lease;
 mod lock;
 mod settle;
 mod telling;
+mod turns;
 
-pub use claim::{Claim, cancel_requested, claim, next_due};
+pub use claim::{Claim, Claimer, cancel_requested, next_due};
 pub(crate) use enqueue::{NewRun, enqueue};
 pub use lease::{Renewed, renew, requeue_lost};
 pub use lock::IntegrationLock;

@@ -2,16 +2,14 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use entity::sync_run::Model as Row;
 
-use super::model::{
-    LogEntry, LogLevel, StreamProgress, SyncAttempt, SyncRun, SyncRunFilter, SyncRunStatus, WaitReason,
-};
+use super::model::{LogEntry, LogLevel, StreamProgress, SyncAttempt, SyncRun, SyncRunFilter, SyncRunStatus};
+use super::waiting::wait;
 use crate::access::Actor;
 use crate::ids::RunId;
 use crate::page::{self, Listing, PageRequest, Paged};
-use crate::store::runs::Waiting;
+use crate::store::waiting::{self, Waiting};
 use crate::store::{attempts, batch, run_log, run_streams, runs, stored_json};
 use crate::{Engine, Result};
 
@@ -134,14 +132,15 @@ impl Runs<'_> {
             .filter(|row| row.status == SyncRunStatus::Queued)
             .map(|row| row.id)
             .collect();
-        let facts = runs::waiting(self.0.db.reader(), &queued).await?;
+        let facts = waiting::waiting(self.0.db.reader(), &queued).await?;
+        let protection = self.0.connectors.protection();
         let facts: HashMap<RunId, Waiting> = facts.into_iter().map(|fact| (fact.id, fact)).collect();
         let now = self.0.clock.now();
         Ok(rows
             .into_iter()
             .map(|row| {
                 let (reason, until) = match row.status {
-                    SyncRunStatus::Queued => wait(&row, facts.get(&row.id), now),
+                    SyncRunStatus::Queued => wait(&row, facts.get(&row.id), protection, now),
                     _ => (None, None),
                 };
                 SyncRun {
@@ -151,25 +150,5 @@ impl Runs<'_> {
                 }
             })
             .collect())
-    }
-}
-
-/// Why a queued run waits, and until when as far as anybody can know. What a person would have to undo comes
-/// before what passes by itself.
-fn wait(
-    row: &Row,
-    facts: Option<&Waiting>,
-    now: DateTime<Utc>,
-) -> (Option<WaitReason>, Option<DateTime<Utc>>) {
-    let not_before: DateTime<Utc> = row.not_before.into();
-    match facts {
-        Some(facts) if facts.credential => (Some(WaitReason::Credential), None),
-        Some(facts) if facts.paused => (Some(WaitReason::Paused), None),
-        Some(facts) if facts.behind => (Some(WaitReason::QueuedBehind), None),
-        _ if not_before > now => (
-            Some(row.wait_reason.unwrap_or(WaitReason::NotDue)),
-            Some(not_before),
-        ),
-        _ => (Some(WaitReason::Ready), Some(now)),
     }
 }

@@ -5,6 +5,7 @@ mod find;
 mod model;
 mod row;
 mod trigger;
+mod waiting;
 
 pub(crate) use trigger::max_attempts;
 

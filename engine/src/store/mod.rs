@@ -10,6 +10,7 @@ pub(crate) mod connectors;
 pub(crate) mod dead_letters;
 pub(crate) mod deletions;
 pub(crate) mod events;
+pub(crate) mod fairness;
 pub(crate) mod health;
 pub(crate) mod integrations;
 pub(crate) mod keyset;
@@ -28,6 +29,7 @@ pub(crate) mod statement;
 pub(crate) mod stored_json;
 pub(crate) mod stream_state;
 pub(crate) mod ticks;
+pub(crate) mod waiting;
 
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
 use sea_orm::{DbErr, SqlErr};

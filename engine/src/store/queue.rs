@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use entity::Timestamp;
-use entity::ids::RunId;
+use entity::ids::{ClientId, RunId};
 use entity::sync_run::Model as Run;
 use entity::words::{SyncRunStatus, WaitReason};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
@@ -52,22 +52,33 @@ async fn one(connection: &impl ConnectionTrait, statement: Statement) -> Result<
     Run::find_by_statement(statement).one(connection).await
 }
 
-/// Takes up to `room` runs that may run now, the longest due first, at most one of an integration: one that has
-/// begun already before all others, else the first that was queued. (Another one in between would take its
-/// stream's position away, and one that was queued earlier may have been committed later.)
+/// Who claims.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claiming<'a> {
+    pub(crate) worker: &'a str,
+    pub(crate) lease: Duration,
+    pub(crate) now: DateTime<Utc>,
+}
+
+/// Takes runs that may run now: of each client up to its share, the longest due first, at most one of an integration
+/// (one that has begun already before all others, else the first that was queued: another one in between would take
+/// its stream's position away, and one that was queued earlier may have been committed later), none of the
+/// connectors named.
 ///
-/// The inner query chooses, and on PostgreSQL locks what it chose and passes over what others have locked;
+/// The inner queries choose, and on PostgreSQL lock what they chose and pass over what others have locked;
 /// that keeps claimers out of each other's way. What makes a claim safe is the outer condition on the state
 /// and the partial unique index on running runs, whose violation is the caller's sign to try again.
 pub(crate) async fn claim(
     connection: &impl ConnectionTrait,
-    worker: &str,
-    lease: Duration,
-    room: u64,
-    now: DateTime<Utc>,
+    who: Claiming<'_>,
+    shares: &[(ClientId, u32)],
+    not_of: &[String],
 ) -> Result<Vec<Run>, DbErr> {
-    let room = i64::try_from(room).unwrap_or(i64::MAX);
-    let statement = Sql::new(connection.get_database_backend())
+    if shares.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Claiming { worker, lease, now } = who;
+    let mut sql = Sql::new(connection.get_database_backend())
         .text("UPDATE sync_run SET status = 'RUNNING', fence = fence + 1, lease_owner = ")
         .bind(worker)
         .text(", lease_until = ")
@@ -80,29 +91,50 @@ pub(crate) async fn claim(
         .present(now)
         // An array is computed once. A subquery under IN may be run again for each row on PostgreSQL, and
         // would then lock and return more than its limit.
-        .either(" WHERE status = 'QUEUED' AND id IN (", " WHERE status = 'QUEUED' AND id = ANY(ARRAY(")
+        .either(
+            " WHERE status = 'QUEUED' AND id IN (",
+            " WHERE status = 'QUEUED' AND id = ANY(ARRAY(",
+        );
+    for (index, (client, share)) in shares.iter().enumerate() {
+        if index > 0 {
+            sql = sql.text(" UNION ALL ");
+        }
+        sql = of_client(sql.text("SELECT id FROM ("), *client, *share, not_of, now).text(") AS chosen");
+    }
+    all(connection, sql.either(") RETURNING *", ")) RETURNING *").build()).await
+}
+
+/// Adds the query for up to `share` runs of a client that may run now.
+fn of_client(sql: Sql, client: ClientId, share: u32, not_of: &[String], now: DateTime<Utc>) -> Sql {
+    let mut sql = sql
         .text(
             "SELECT run.id FROM sync_run AS run \
              JOIN integration ON integration.id = run.integration_id \
              JOIN client ON client.id = run.client_id \
-             WHERE run.status = 'QUEUED' AND run.not_before <= ",
+             WHERE run.status = 'QUEUED' AND run.client_id = ",
         )
+        .bind(client)
+        .text(" AND run.not_before <= (SELECT ")
         .present(now)
         .text(
-            " AND client.status = 'ACTIVE' AND integration.deleted_at IS NULL AND NOT integration.paused_manually \
+            ") AND client.status = 'ACTIVE' AND integration.deleted_at IS NULL AND NOT integration.paused_manually \
              AND NOT integration.paused_for_credential AND NOT integration.paused_for_failure \
              AND NOT EXISTS (SELECT 1 FROM sync_run AS other \
                  WHERE other.integration_id = run.integration_id AND other.status = 'RUNNING') \
              AND NOT EXISTS (SELECT 1 FROM sync_run AS other \
                  WHERE other.integration_id = run.integration_id AND other.status = 'QUEUED' \
                  AND (other.started_at IS NULL, other.queued_at, other.id) \
-                     < (run.started_at IS NULL, run.queued_at, run.id)) \
-             ORDER BY run.not_before, run.id LIMIT ",
-        )
-        .bind(room)
-        .either(") RETURNING *", " FOR UPDATE OF run SKIP LOCKED)) RETURNING *")
-        .build();
-    all(connection, statement).await
+                     < (run.started_at IS NULL, run.queued_at, run.id))",
+        );
+    if !not_of.is_empty() {
+        sql = sql
+            .text(" AND NOT EXISTS (SELECT 1 FROM connector WHERE connector.id = integration.connector_id AND slug IN (")
+            .list(not_of.iter().cloned())
+            .text("))");
+    }
+    sql.text(" ORDER BY run.not_before, run.id LIMIT ")
+        .bind(i64::from(share))
+        .either("", " FOR UPDATE OF run SKIP LOCKED")
 }
 
 async fn any(connection: &impl ConnectionTrait, sql: Sql) -> Result<bool, DbErr> {
@@ -110,14 +142,6 @@ async fn any(connection: &impl ConnectionTrait, sql: Sql) -> Result<bool, DbErr>
         .query_one_raw(sql.text(" LIMIT 1").build())
         .await?
         .is_some())
-}
-
-/// Whether a queued run's time has come; it may still have to wait for something else.
-pub(crate) async fn any_due(connection: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<bool, DbErr> {
-    let sql = Sql::new(connection.get_database_backend())
-        .text("SELECT 1 FROM sync_run WHERE status = 'QUEUED' AND not_before <= ")
-        .present(now);
-    any(connection, sql).await
 }
 
 /// Whether a running run's lease has ended.

@@ -2,16 +2,15 @@
 
 use entity::ids::{IntegrationId, RunId};
 use entity::sync_run::{ActiveModel, Column, Entity, Model};
-use entity::words::{ClientStatus, SyncMode, SyncRunStatus};
+use entity::words::{SyncMode, SyncRunStatus};
 use entity::{Timestamp, client, integration};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
 };
 
 use super::keyset;
-use super::statement::Sql;
 use crate::access::Scope;
 use crate::page::{OrderDirection, Window};
 use crate::runs::SyncRunFilter;
@@ -174,40 +173,4 @@ pub(crate) async fn integration(
         .one(connection)
         .await?;
     Ok(owner.map(|owner| (found, owner)))
-}
-
-/// What keeps a queued run from running, as far as other rows say it.
-#[derive(Debug, FromQueryResult)]
-pub(crate) struct Waiting {
-    pub(crate) id: RunId,
-    pub(crate) paused: bool,
-    pub(crate) credential: bool,
-    pub(crate) behind: bool,
-}
-
-/// For each of these queued runs, what keeps it from running.
-pub(crate) async fn waiting(
-    connection: &impl ConnectionTrait,
-    runs: &[RunId],
-) -> Result<Vec<Waiting>, DbErr> {
-    if runs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let statement = Sql::new(connection.get_database_backend())
-        .text(
-            "SELECT run.id, (integration.paused_manually OR integration.paused_for_failure OR client.status <> ",
-        )
-        .bind(ClientStatus::Active)
-        .text(
-            ") AS paused, integration.paused_for_credential AS credential, \
-             EXISTS (SELECT 1 FROM sync_run AS other WHERE other.integration_id = run.integration_id AND (other.status = 'RUNNING' \
-                 OR (other.status = 'QUEUED' AND (other.started_at IS NULL, other.queued_at, other.id) \
-                 < (run.started_at IS NULL, run.queued_at, run.id)))) AS behind \
-             FROM sync_run AS run JOIN integration ON integration.id = run.integration_id \
-             JOIN client ON client.id = run.client_id WHERE run.id IN (",
-        )
-        .list(runs.iter().copied())
-        .text(")")
-        .build();
-    Waiting::find_by_statement(statement).all(connection).await
 }

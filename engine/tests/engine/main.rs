@@ -10,6 +10,8 @@ mod dead_letters;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod fairness;
+#[cfg(test)]
 mod integrations;
 #[cfg(test)]
 mod lists;

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use engine::integrations::PauseReason;
-use engine::queue;
+use engine::queue::{self, Claimer};
 use engine::runs::{ErrorKind, SyncMode, SyncRunFilter, SyncRunStatus, TriggerSync, WaitReason};
 use engine::sync::{Ending, Settlement, StopSignals};
 use engine::{PageRequest, RefusalCode};
@@ -25,7 +25,7 @@ on_both_databases! {
         let elsewhere = world.trigger(other.id, SyncMode::Incremental).await;
         assert_eq!(world.shown(first).await.wait_reason, Some(WaitReason::Ready));
         assert_eq!(world.shown(second).await.wait_reason, Some(WaitReason::QueuedBehind));
-        let claims = queue::claim(&world.engine, "worker", LEASE, 10).await.unwrap();
+        let claims = Claimer::new("worker", LEASE).claim(&world.engine, 10).await.unwrap();
         let claimed: Vec<_> = claims.iter().map(queue::Claim::id).collect();
         assert_eq!(claimed.iter().copied().collect::<HashSet<_>>(), HashSet::from([first, elsewhere]));
         assert!(world.claim(LEASE).await.is_none());
@@ -50,10 +50,11 @@ on_both_databases! {
         }
         let workers = (0..6).map(|number| {
             let engine = world.engine.clone();
+            let claimer = Claimer::new(format!("worker {number}"), LEASE);
             tokio::spawn(async move {
                 let mut mine = Vec::new();
                 for _ in 0..8 {
-                    let claims = queue::claim(&engine, &format!("worker {number}"), LEASE, 3).await.unwrap();
+                    let claims = claimer.claim(&engine, 3).await.unwrap();
                     let running = sync_run::Entity::find()
                         .filter(sync_run::Column::Status.eq(SyncRunStatus::Running))
                         .all(engine.db.reader())

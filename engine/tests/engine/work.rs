@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engine::ids::{IntegrationId, RunId};
 use engine::integrations::{CustomRetry, RetryInput, UpdateIntegration};
-use engine::queue::{self, Claim};
+use engine::queue::{self, Claim, Claimer};
 use engine::runs::{SyncMode, SyncRun, SyncTrigger, TriggerSync};
 use engine::sync::{self, Settlement, StopSignals};
 use entity::record;
@@ -41,7 +41,8 @@ impl World {
     }
 
     pub(crate) async fn claim(&self, lease: Duration) -> Option<Claim> {
-        queue::claim(&self.engine, "worker", lease, 1)
+        Claimer::new("worker", lease)
+            .claim(&self.engine, 1)
             .await
             .unwrap()
             .pop()

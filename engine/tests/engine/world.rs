@@ -132,26 +132,24 @@ impl World {
         let db = Database::connect(&settings).await.unwrap();
         Migrator::up(db.for_migration(), None).await.unwrap();
         let (clock, random) = (SystemClock::shared(), SystemRandom::shared());
-        let http = HttpClient::new(NetworkPolicy::default(), HttpLimits::default()).unwrap();
-        let runtime = ConnectorRuntime::new(
-            http,
-            clock.clone(),
-            random.clone(),
-            ReadLimits::default(),
-            Protection::default(),
-        );
         let engine = Engine {
             db,
             clock: clock.clone(),
             coordinator: Arc::new(MemoryCoordinator::new(clock)),
             cipher: Arc::new(Cipher::new(MasterKey::generate(&*random), random.clone())),
             random,
-            connectors: Arc::new(runtime),
+            connectors: runtime(Protection::default()),
         };
         Self {
             engine,
             _directory: directory,
         }
+    }
+
+    /// The same world with other limits.
+    pub(crate) fn protected(mut self, protection: Protection) -> Self {
+        self.engine.connectors = runtime(protection);
+        self
     }
 
     pub(crate) async fn client(&self, slug: &str) -> Client {
@@ -286,6 +284,17 @@ impl World {
             .unwrap();
         transaction.commit().await.unwrap();
     }
+}
+
+fn runtime(protection: Protection) -> Arc<ConnectorRuntime> {
+    let http = HttpClient::new(NetworkPolicy::default(), HttpLimits::default()).unwrap();
+    Arc::new(ConnectorRuntime::new(
+        http,
+        SystemClock::shared(),
+        SystemRandom::shared(),
+        ReadLimits::default(),
+        protection,
+    ))
 }
 
 pub(crate) fn config() -> Value {

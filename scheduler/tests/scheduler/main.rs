@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use engine::integrations::{OverlapPolicy, ScheduleInput, UpdateIntegration};
-use engine::queue;
+use engine::queue::Claimer;
 use engine::runs::{SyncMode, SyncRunFilter, SyncRunStatus, SyncTrigger, WaitReason};
 use engine::{PageRequest, Patch};
 use platform::clock::ManualClock;
@@ -169,7 +169,8 @@ async fn a_process_that_must_leave_at_once_lets_go_in_order() {
 async fn a_run_whose_worker_is_gone_goes_on() {
     let world = World::new().await;
     let run = world.trigger(world.integration("users").await).await;
-    let gone = queue::claim(&world.engine, "gone", Duration::from_millis(100), 1)
+    let gone = Claimer::new("gone", Duration::from_millis(100))
+        .claim(&world.engine, 1)
         .await
         .unwrap();
     assert_eq!(gone.len(), 1);
