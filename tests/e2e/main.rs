@@ -14,6 +14,7 @@ mod graphiql;
 mod jsonplaceholder;
 mod main_job;
 mod production;
+mod protection;
 mod readme;
 mod reference;
 mod schedules;
