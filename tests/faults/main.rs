@@ -118,6 +118,7 @@ async fn nothing_is_lost_and_nothing_is_done_twice_whatever_breaks() {
     verdict::runs(database, &told).await;
     verdict::ticks(database).await;
     verdict::leases(database).await;
+    verdict::turns(database).await;
     verdict::progress(database).await;
     verdict::requests(&counts);
     let report = verdict::figures(database, &told, &counts).await;

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tests::{GraphQl, Postgres, Redis, Server, ServerOptions, TestDatabase};
+use tests::{GraphQl, Postgres, Redis, Server, ServerOptions, TestDatabase, eventually};
 
 use crate::chance::Chance;
 use crate::upstream::Counts;
@@ -65,12 +65,14 @@ impl Topology {
 
     /// Breaks something, and mends it.
     pub(crate) async fn fault(&mut self, chance: &mut Chance) {
-        let what = match chance.below(8) {
+        let what = match chance.below(10) {
             0 | 1 => self.kill_scheduler(chance).await,
             2 | 3 => self.pause_scheduler(chance).await,
             4 => self.kill_api(chance).await,
             5 => self.restart_redis(chance).await,
             6 => self.crash_postgres(chance).await,
+            7 => self.pause_all_schedulers(chance).await,
+            8 => self.claim_a_second_run().await,
             _ => self.cut_connections().await,
         };
         self.done.push(what);
@@ -95,6 +97,44 @@ impl Topology {
         chance.pause(1_000, 1_500).await;
         self.counts.woken.store(false, Ordering::SeqCst);
         "scheduler paused past its lease"
+    }
+
+    /// Past their leases and with nobody there to take the runs: what keeps the writes out of those who wake first is
+    /// the lease's end alone, because the fences are still theirs.
+    async fn pause_all_schedulers(&mut self, chance: &mut Chance) -> &'static str {
+        for scheduler in &self.schedulers {
+            scheduler.signal("STOP");
+        }
+        chance.pause(3_500, 5_000).await;
+        self.counts.woken.store(true, Ordering::SeqCst);
+        for scheduler in &self.schedulers {
+            scheduler.signal("CONT");
+        }
+        chance.pause(1_000, 1_500).await;
+        self.counts.woken.store(false, Ordering::SeqCst);
+        "all schedulers paused past their leases"
+    }
+
+    /// As a claimer would that looks at nothing: ours do not, but a later one may. The database has to refuse.
+    async fn claim_a_second_run(&mut self) -> &'static str {
+        let claim = "UPDATE sync_run SET status = 'RUNNING', fence = fence + 1, lease_owner = 'nobody', \
+             lease_until = CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) + 1000000 WHERE id = (\
+             SELECT waiting.id FROM sync_run AS waiting JOIN sync_run AS running \
+             ON running.integration_id = waiting.integration_id AND running.status = 'RUNNING' \
+             WHERE waiting.status = 'QUEUED' LIMIT 1 FOR UPDATE OF waiting SKIP LOCKED)";
+        eventually("there is a run behind a running one", || async {
+            match self.database.try_execute(claim).await {
+                Ok(0) => None,
+                Ok(_) => panic!("a second running run of an integration was accepted"),
+                Err(refused) => {
+                    let refused = refused.to_string();
+                    assert!(refused.contains("sync_run_one_running"), "{refused}");
+                    Some(())
+                }
+            }
+        })
+        .await;
+        "second running run refused"
     }
 
     async fn kill_api(&mut self, chance: &mut Chance) -> &'static str {

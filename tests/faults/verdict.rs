@@ -39,6 +39,18 @@ pub(crate) async fn leases(database: &TestDatabase) {
     .await;
 }
 
+/// No run of an integration began before the one that had begun before it had ended, waits between its attempts included.
+pub(crate) async fn turns(database: &TestDatabase) {
+    none(
+        database,
+        "two runs of one integration at the same time",
+        "SELECT one.id || ' and ' || other.id FROM sync_run AS one JOIN sync_run AS other \
+         ON other.integration_id = one.integration_id AND other.id <> one.id \
+         AND one.started_at <= other.started_at AND other.started_at < one.finished_at",
+    )
+    .await;
+}
+
 /// Ends the ticking, so that the queue can run empty: as if no due time came any more.
 pub(crate) async fn end_schedules(database: &TestDatabase) {
     database.execute("UPDATE schedule SET next_due_at = NULL").await;

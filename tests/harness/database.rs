@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement};
 use tempfile::TempDir;
 
 /// One test's database. SQLite: a file in a folder that goes with the test. PostgreSQL: a fresh database on the
@@ -195,6 +195,16 @@ impl TestDatabase {
             .execute_unprepared(sql)
             .await
             .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// Executes a statement the server does not know of; gives how many rows it changed.
+    ///
+    /// # Errors
+    /// When the database refuses it.
+    pub async fn try_execute(&self, sql: &str) -> Result<u64, DbErr> {
+        let connection = self.connect().await;
+        let statement = Statement::from_string(self.backend(), sql);
+        Ok(connection.execute_raw(statement).await?.rows_affected())
     }
 
     /// Every row that a sync can write.
