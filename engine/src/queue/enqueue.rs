@@ -7,7 +7,7 @@ use entity::words::{SyncMode, SyncRunStatus, SyncTrigger, WaitReason};
 use sea_orm::{ConnectionTrait, DbErr, Set, TryIntoModel};
 use serde_json::json;
 
-use super::tell;
+use super::{tell, tell_all};
 use crate::store::{run_streams, runs};
 use crate::{Engine, correlation};
 
@@ -34,11 +34,51 @@ pub(crate) async fn enqueue(
     engine: &Engine,
     new: NewRun,
 ) -> Result<Option<Run>, DbErr> {
+    let streams = new.streams.clone();
+    let row = row(engine, new, correlation::current(&*engine.random));
+    let run = row.clone().try_into_model()?;
+    if !runs::insert(connection, row).await? {
+        return Ok(None);
+    }
+    run_streams::insert(connection, run.id, &streams).await?;
+    tell(connection, engine, &run).await?;
+    Ok(Some(run))
+}
+
+/// As [`enqueue`], for many at once: in as many statements as one takes. Each run gets a correlation id of its
+/// own. Those that were there already are missing in what it gives.
+pub(crate) async fn enqueue_all(
+    connection: &impl ConnectionTrait,
+    engine: &Engine,
+    new: Vec<NewRun>,
+) -> Result<Vec<Run>, DbErr> {
+    let mut rows = Vec::with_capacity(new.len());
+    let mut queued = Vec::with_capacity(new.len());
+    for new in new {
+        let streams = new.streams.clone();
+        let row = row(engine, new, correlation::fresh(&*engine.random));
+        queued.push((row.clone().try_into_model()?, streams));
+        rows.push(row);
+    }
+    if let Some(written) = runs::insert_all(connection, rows).await? {
+        queued.retain(|(run, _)| written.contains(&run.id));
+    }
+    run_streams::insert_all(
+        connection,
+        queued.iter().map(|(run, streams)| (run.id, &**streams)),
+    )
+    .await?;
+    let queued: Vec<Run> = queued.into_iter().map(|(run, _)| run).collect();
+    tell_all(connection, engine, &queued).await?;
+    Ok(queued)
+}
+
+fn row(engine: &Engine, new: NewRun, correlation_id: String) -> ActiveModel {
     let now = engine.clock.now();
     let (idempotency_key, input_hash) = new.idempotency.unzip();
     let (schedule_id, scheduled_for) = new.tick.unzip();
     let waits = new.not_before > now;
-    let row = ActiveModel {
+    ActiveModel {
         id: Set(RunId::new(engine.new_uuid())),
         client_id: Set(new.client_id),
         integration_id: Set(new.integration_id),
@@ -48,7 +88,7 @@ pub(crate) async fn enqueue(
         streams: Set(json!(new.streams)),
         idempotency_key: Set(idempotency_key),
         input_hash: Set(input_hash),
-        correlation_id: Set(correlation::current(&*engine.random)),
+        correlation_id: Set(correlation_id),
         attempt: Set(1),
         max_attempts: Set(new.max_attempts.max(1)),
         fence: Set(0),
@@ -75,12 +115,5 @@ pub(crate) async fn enqueue(
         held_deletions: Set(None),
         deletions_approved: Set(false),
         updated_at: Set(now.into()),
-    };
-    let run = row.clone().try_into_model()?;
-    if !runs::insert(connection, row).await? {
-        return Ok(None);
     }
-    run_streams::insert(connection, run.id, &new.streams).await?;
-    tell(connection, engine, &run).await?;
-    Ok(Some(run))
 }

@@ -22,8 +22,8 @@ mod telling;
 mod turns;
 
 pub use claim::{Claim, Claimer, cancel_requested, next_due};
-pub(crate) use enqueue::{NewRun, enqueue};
+pub(crate) use enqueue::{NewRun, enqueue, enqueue_all};
 pub use lease::{Renewed, renew, requeue_lost};
 pub use lock::IntegrationLock;
 pub use settle::{FAILURES_BEFORE_PAUSE, settle};
-pub(crate) use telling::{tell, told};
+pub(crate) use telling::{tell, tell_all, told, told_queued};

@@ -8,46 +8,54 @@
 //! After a downtime, a schedule fires once, for the latest due time that it missed within its catch-up window: a
 //! sync reads what is there now, and doing so once for each missed hour reads the same thing many times. The
 //! others are rows with their reason, like every due time that did not become a run.
+//!
+//! # The herd
+//! Everybody's schedule is due at midnight. So they are fired in batches, each one transaction of some ten
+//! statements whatever its size: a transaction for each schedule was that many for each. On PostgreSQL a batch
+//! passes over the rows that another scheduler's batch holds, so that several share the herd.
+//!
+//! A batch must not be what one of its schedules can spoil. What may have to wait for somebody else's lock (a
+//! run that is to be cancelled, and whose worker is writing) is fired in a transaction of its own, after the
+//! batch; so is every schedule of a batch that failed. One that fails alone stays due, is seen in the lag, and holds
+//! nobody up.
 
-use std::time::Duration;
-
-use chrono::{DateTime, TimeDelta, Utc};
-use entity::ids::ScheduleId;
+use chrono::{DateTime, Utc};
+use entity::ids::{IntegrationId, RunId, ScheduleId};
 use entity::schedule::Model as Schedule;
 use entity::sync_run::Model as Run;
-use entity::words::{ClientStatus, OverlapPolicy, SkipReason, SyncMode, SyncRunStatus, SyncTrigger};
-use entity::{client, integration};
-use platform::database::{Durability, WriteTransaction};
+use entity::words::{SkipReason, SyncMode, SyncTrigger};
+use platform::database::WriteTransaction;
+use sea_orm::DbErr;
 
-use super::Calendar;
-use super::calendar::jittered;
-use crate::queue::{NewRun, enqueue, tell, told};
+use super::decide::{Decision, Fate, decide, not_before};
+use crate::queue::{NewRun, enqueue_all, tell, told, told_queued};
 use crate::runs::max_attempts;
-use crate::store::{queue, run_streams, runs, ticks};
-use crate::{Engine, Result, Scope, correlation, topics};
+use crate::store::ticks::{self, Move, Owner, Skipped, Which};
+use crate::store::{queue, run_streams, runs};
+use crate::{Engine, Error, Result, topics};
 
-/// Schedules looked at in one call.
-const BATCH: u64 = 200;
-/// What is seen to within this was not missed: a new version being rolled out may leave nobody there for a moment.
-const ON_TIME: TimeDelta = TimeDelta::minutes(1);
-/// How many of a schedule's missed due times are recorded at a time: a schedule of every second would have 600,000
-/// after a week.
-const RECORDED: usize = 1_000;
+/// Schedules fired in one transaction.
+const BATCH: u32 = 200;
+/// Skipped due times after which a batch is full: after a long downtime each schedule has many.
+const BATCH_SKIPS: usize = 5_000;
 
 /// What became of the due times of one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fired {
     /// Runs that were queued.
     pub queued: usize,
-    /// Due times that did not become runs.
+    /// Schedules that were due and did not become runs.
     pub skipped: usize,
 }
 
-enum Fate {
-    Queued(Box<Run>),
-    Skipped,
-    /// Somebody else fired it.
-    Gone,
+/// What became of one transaction's schedules.
+#[derive(Debug, Default)]
+struct Batch {
+    fired: Fired,
+    /// Whether there was anything to take.
+    took: bool,
+    /// Schedules that need a transaction of their own.
+    apart: Vec<ScheduleId>,
 }
 
 /// Fires every schedule that is due.
@@ -56,156 +64,249 @@ enum Fate {
 /// When the database is away; what was not fired stays due.
 pub async fn fire_due(engine: &Engine) -> Result<Fired> {
     let mut fired = Fired::default();
+    let mut given_up = Vec::new();
     loop {
-        let due = ticks::due(engine.db.reader(), engine.clock.now(), BATCH).await?;
-        let more = due.len() as u64 == BATCH;
-        for schedule in due {
-            let id = correlation::fresh(&*engine.random);
-            match correlation::scope(id, fire(engine, schedule)).await? {
-                Fate::Queued(run) => {
-                    fired.queued += 1;
-                    told(engine, &run).await;
-                }
-                Fate::Skipped => fired.skipped += 1,
-                Fate::Gone => {}
-            }
-        }
-        if !more {
+        let herd = Which::Herd(&given_up);
+        // The look is a read: nobody is kept from writing where nothing is due.
+        let next = ticks::due_ids(engine.db.reader(), herd, engine.clock.now(), BATCH).await?;
+        if next.is_empty() {
             return Ok(fired);
+        }
+        let batch = match fire_batch(engine, herd).await {
+            Err(error @ Error::Unavailable(_)) => return Err(error),
+            Err(error) => {
+                tracing::warn!(error = %error.chain(), "a batch of schedules could not be fired; firing each alone");
+                Batch {
+                    apart: next,
+                    ..Batch::default()
+                }
+            }
+            Ok(batch) => batch,
+        };
+        fired.add(batch.fired);
+        if !batch.took && batch.apart.is_empty() {
+            // Other schedulers hold what is left.
+            return Ok(fired);
+        }
+        for schedule in batch.apart {
+            match fire_batch(engine, Which::One(schedule)).await {
+                Err(error @ Error::Unavailable(_)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(%schedule, error = %error.chain(), "a schedule could not be fired and stays due");
+                    given_up.push(schedule);
+                }
+                Ok(alone) if alone.took => fired.add(alone.fired),
+                Ok(_) => given_up.push(schedule),
+            }
         }
     }
 }
 
-async fn fire(engine: &Engine, schedule: Schedule) -> Result<Fate> {
-    let Some(first) = schedule.next_due_at else {
-        return Ok(Fate::Gone);
-    };
-    let now = engine.clock.now();
-    let calendar = match Calendar::parse(&schedule.cron, &schedule.timezone) {
-        Ok(calendar) => calendar,
-        Err(fault) => {
-            // It was valid when it was written: a zone that an update of the zone database took away, say.
-            tracing::error!(schedule = %schedule.id, %fault, "a schedule cannot be understood and will not fire");
-            let transaction = engine.db.begin(Durability::Page).await?;
-            ticks::consume(&transaction, schedule.id, first.into(), None, now).await?;
-            transaction.commit().await?;
-            return Ok(Fate::Gone);
-        }
-    };
-    let (due, earlier) = calendar.owed(first.into(), now, RECORDED);
-    let window = ON_TIME.max(TimeDelta::seconds(schedule.catch_up_seconds.into()));
-    let missed = |due: DateTime<Utc>| now - due > window;
+impl Fired {
+    fn add(&mut self, other: Self) {
+        self.queued += other.queued;
+        self.skipped += other.skipped;
+    }
+}
+
+async fn fire_batch(engine: &Engine, which: Which<'_>) -> Result<Batch> {
     let transaction = engine.begin_accepted().await?;
-    if !ticks::consume(
-        &transaction,
-        schedule.id,
-        first.into(),
-        calendar.next_after(now),
-        now,
-    )
-    .await?
-    {
+    // After the turn to write has come: what is due is judged by the time at which it is fired.
+    let now = engine.clock.now();
+    let due = ticks::take(&transaction, which, now, BATCH).await?;
+    let alone = matches!(which, Which::One(_));
+    if alone && let [schedule] = due.unreadable[..] {
         transaction.rollback().await?;
-        return Ok(Fate::Gone);
+        tracing::error!(%schedule, "a schedule's row cannot be read by this version; it stays due");
+        return Ok(Batch::default());
     }
-    let found = runs::integration(&transaction, Scope::All, schedule.integration_id).await?;
-    let Some((integration, client)) = found else {
-        ticks::consume_all(&transaction, schedule.id, now).await?;
-        transaction.commit().await?;
-        return Ok(Fate::Gone);
-    };
-    let reasons = earlier.into_iter().map(|due| match missed(due) {
-        true => (due, SkipReason::MissedOutsideCatchUp),
-        false => (due, SkipReason::Coalesced),
-    });
-    ticks::skip(&transaction, schedule.id, reasons).await?;
-    if missed(due) {
-        return skip(transaction, schedule.id, due, SkipReason::MissedOutsideCatchUp).await;
+    let mut plan = Plan::of(&transaction, due.schedules, alone, now).await?;
+    plan.apart.extend(due.unreadable);
+    if plan.decided.is_empty() {
+        transaction.rollback().await?;
+        return Ok(Batch {
+            apart: plan.apart,
+            ..Batch::default()
+        });
     }
-    if let Some(reason) = skip_reason(&integration, &client) {
-        return skip(transaction, schedule.id, due, reason).await;
-    }
-    let active = runs::active(&transaction, integration.id).await?;
+    let moved = ticks::move_on(&transaction, &plan.moves(), now).await?;
+    plan.decided
+        .retain(|decided| moved.contains(&decided.schedule.id));
+    let skipped = plan.skipped();
+    ticks::skip(&transaction, &skipped).await?;
     let mut cancelled = Vec::new();
-    match overlap(schedule.overlap, &active) {
-        Overlap::Go => {}
-        Overlap::Skip => return skip(transaction, schedule.id, due, SkipReason::Overlap).await,
-        Overlap::Cancel => {
-            for run in &active {
-                cancelled.extend(cancel(&transaction, engine, run, now).await?);
-            }
-        }
+    for run in plan.replaced() {
+        cancelled.extend(cancel(&transaction, engine, run, now).await?);
     }
-    let jitter = Duration::from_secs(u64::try_from(schedule.jitter_seconds).unwrap_or(0));
-    let new = NewRun {
-        client_id: integration.client_id,
-        integration_id: integration.id,
-        trigger: SyncTrigger::Schedule,
-        mode: SyncMode::Incremental,
-        streams: serde_json::from_value(integration.streams.clone()).unwrap_or_default(),
-        idempotency: None,
-        max_attempts: max_attempts(&integration),
-        tick: Some((schedule.id, due)),
-        not_before: jittered(due, jitter, engine.random.unit()),
-    };
-    let queued = enqueue(&transaction, engine, new).await?;
+    let queued = enqueue_all(&transaction, engine, plan.new_runs(engine)).await?;
     transaction.commit().await?;
     for run in &cancelled {
         told(engine, run).await;
         engine.notify(topics::CANCEL, &run.id.to_string()).await;
     }
-    Ok(queued.map_or(Fate::Gone, |run| Fate::Queued(Box::new(run))))
+    told_queued(engine, &queued).await;
+    Ok(Batch {
+        fired: Fired {
+            queued: queued.len(),
+            skipped: plan.tell_skipped(),
+        },
+        took: true,
+        apart: plan.apart,
+    })
 }
 
-async fn skip(
-    transaction: WriteTransaction,
-    schedule: ScheduleId,
-    due: DateTime<Utc>,
-    reason: SkipReason,
-) -> Result<Fate> {
-    ticks::skip(&transaction, schedule, [(due, reason)]).await?;
-    transaction.commit().await?;
-    tracing::info!(%schedule, %due, reason = reason.as_str(), "a due time was skipped");
-    Ok(Fate::Skipped)
+/// A schedule, and what is to become of it.
+struct Decided {
+    schedule: Schedule,
+    first: DateTime<Utc>,
+    owner: Option<Owner>,
+    active: Vec<RunId>,
+    decision: Decision,
 }
 
-fn skip_reason(integration: &integration::Model, client: &client::Model) -> Option<SkipReason> {
-    if client.status == ClientStatus::Archived {
-        return Some(SkipReason::ClientArchived);
+#[derive(Default)]
+struct Plan {
+    decided: Vec<Decided>,
+    apart: Vec<ScheduleId>,
+}
+
+impl Plan {
+    async fn of(
+        transaction: &WriteTransaction,
+        due: Vec<Schedule>,
+        alone: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Self, DbErr> {
+        let mut plan = Self::default();
+        if due.is_empty() {
+            return Ok(plan);
+        }
+        let integrations: Vec<IntegrationId> = due.iter().map(|schedule| schedule.integration_id).collect();
+        let mut owners = ticks::owners(transaction, &integrations).await?;
+        let mut active = runs::active(transaction, &integrations).await?;
+        active.sort_by_key(|run| run.integration_id);
+        let mut skips = 0;
+        for schedule in due {
+            let Some(first) = schedule.next_due_at else {
+                continue;
+            };
+            let id = schedule.integration_id;
+            let owner = owners.remove(&id);
+            let from = active.partition_point(|run| run.integration_id < id);
+            let to = active.partition_point(|run| run.integration_id <= id);
+            let active = &active[from..to];
+            let decision = decide(&schedule, first.into(), owner.as_ref(), active, now).unwrap_or_else(|fault| {
+                // It was valid when it was written: a zone that an update of the zone database took away, say.
+                tracing::error!(schedule = %schedule.id, %fault, "a schedule cannot be understood and will not fire");
+                Decision::default()
+            });
+            if decision.fate == Fate::Replace && !alone {
+                plan.apart.push(schedule.id);
+                continue;
+            }
+            skips += decision.earlier.len();
+            plan.decided.push(Decided {
+                schedule,
+                first: first.into(),
+                owner,
+                active: active.iter().map(|run| run.id).collect(),
+                decision,
+            });
+            if skips >= BATCH_SKIPS {
+                break;
+            }
+        }
+        Ok(plan)
     }
-    let paused =
-        integration.paused_manually || integration.paused_for_credential || integration.paused_for_failure;
-    paused.then_some(SkipReason::Paused)
+
+    fn moves(&self) -> Vec<Move> {
+        let moves = self.decided.iter().map(|decided| Move {
+            schedule: decided.schedule.id,
+            from: decided.first,
+            to: decided.decision.next,
+        });
+        moves.collect()
+    }
+
+    fn skipped(&self) -> Vec<Skipped> {
+        let mut skipped = Vec::new();
+        for Decided {
+            schedule, decision, ..
+        } in &self.decided
+        {
+            let earlier = decision.earlier.iter();
+            skipped.extend(earlier.map(|&(due, reason)| (schedule.id, due, reason)));
+            skipped.extend(
+                decision
+                    .reason()
+                    .map(|reason| (schedule.id, decision.due, reason)),
+            );
+        }
+        skipped
+    }
+
+    /// The runs that others take the place of.
+    fn replaced(&self) -> impl Iterator<Item = RunId> {
+        self.decided
+            .iter()
+            .filter(|decided| decided.decision.fate == Fate::Replace)
+            .flat_map(|decided| decided.active.iter().copied())
+    }
+
+    fn new_runs(&self, engine: &Engine) -> Vec<NewRun> {
+        let new = self.decided.iter().filter_map(|decided| {
+            let Decision { due, fate, .. } = decided.decision;
+            let (integration, _) = decided.owner.as_ref()?;
+            matches!(fate, Fate::Run | Fate::Replace).then(|| NewRun {
+                client_id: integration.client_id,
+                integration_id: integration.id,
+                trigger: SyncTrigger::Schedule,
+                mode: SyncMode::Incremental,
+                streams: serde_json::from_value(integration.streams.clone()).unwrap_or_default(),
+                idempotency: None,
+                max_attempts: max_attempts(integration),
+                tick: Some((decided.schedule.id, due)),
+                not_before: not_before(&decided.schedule, due, engine.random.unit()),
+            })
+        });
+        new.collect()
+    }
+
+    /// Tells the log of each schedule that did not become a run, and gives how many.
+    fn tell_skipped(&self) -> usize {
+        let mut count = 0;
+        for Decided {
+            schedule, decision, ..
+        } in &self.decided
+        {
+            if let Some(reason) = decision.reason() {
+                count += 1;
+                tracing::info!(schedule = %schedule.id, due = %decision.due, reason = reason.as_str(), "a due time was skipped");
+            }
+        }
+        count
+    }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Overlap {
-    Go,
-    Skip,
-    Cancel,
-}
-
-fn overlap(policy: OverlapPolicy, active: &[Run]) -> Overlap {
-    let queued = active.iter().any(|run| run.status == SyncRunStatus::Queued);
-    match policy {
-        _ if active.is_empty() => Overlap::Go,
-        OverlapPolicy::Skip => Overlap::Skip,
-        OverlapPolicy::BufferOne if queued => Overlap::Skip,
-        OverlapPolicy::BufferOne => Overlap::Go,
-        OverlapPolicy::CancelRunning => Overlap::Cancel,
+impl Decision {
+    fn reason(&self) -> Option<SkipReason> {
+        match self.fate {
+            Fate::Skip(reason) => Some(reason),
+            _ => None,
+        }
     }
 }
 
 async fn cancel(
     transaction: &WriteTransaction,
     engine: &Engine,
-    run: &Run,
+    run: RunId,
     now: DateTime<Utc>,
-) -> Result<Option<Run>> {
-    if let Some(row) = queue::cancel_queued(transaction, run.id, now).await? {
+) -> Result<Option<Run>, DbErr> {
+    if let Some(row) = queue::cancel_queued(transaction, run, now).await? {
         tell(transaction, engine, &row).await?;
-        run_streams::close(transaction, run.id, row.status, row.status).await?;
+        run_streams::close(transaction, run, row.status, row.status).await?;
         return Ok(Some(row));
     }
-    Ok(queue::request_cancel(transaction, run.id, now).await?)
+    queue::request_cancel(transaction, run, now).await
 }

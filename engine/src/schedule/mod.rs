@@ -14,6 +14,7 @@
 //! that moment is read, and who asks at 00:00 for yesterday must not be given an unfinished day.
 
 mod calendar;
+mod decide;
 pub mod fire;
 
 pub use calendar::{Calendar, ScheduleFault, next_due, validate};

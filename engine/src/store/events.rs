@@ -1,7 +1,7 @@
 //! The outbox: events, written in the transaction that makes them true.
 
 use entity::ids::EventId;
-use entity::outbox_event::{Column, Entity, Model};
+use entity::outbox_event::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
     QuerySelect, Select,
@@ -22,7 +22,27 @@ pub(crate) async fn append(
     engine: &Engine,
     draft: EventDraft,
 ) -> Result<(), DbErr> {
-    let row = Model {
+    append_all(connection, engine, [draft]).await
+}
+
+/// Writes events.
+pub(crate) async fn append_all(
+    connection: &impl ConnectionTrait,
+    engine: &Engine,
+    drafts: impl IntoIterator<Item = EventDraft>,
+) -> Result<(), DbErr> {
+    let rows: Vec<_> = drafts.into_iter().map(|draft| row(engine, draft)).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    Entity::insert_many(rows)
+        .exec_without_returning(connection)
+        .await
+        .map(|_| ())
+}
+
+fn row(engine: &Engine, draft: EventDraft) -> ActiveModel {
+    Model {
         id: EventId::new(engine.new_uuid()),
         sequence: None,
         event_type: draft.event_type.to_owned(),
@@ -33,11 +53,8 @@ pub(crate) async fn append(
             .unwrap_or_else(|| correlation::current(&*engine.random)),
         at: engine.timestamp(),
         data: storable(draft.data),
-    };
-    Entity::insert(row.into_active_model())
-        .exec_without_returning(connection)
-        .await
-        .map(|_| ())
+    }
+    .into_active_model()
 }
 
 /// Gives a sequence to at most `limit` events that have none, in the order of their ids; gives how many.

@@ -10,15 +10,39 @@ use super::queue::Hold;
 use super::statement::Sql;
 use crate::runs::SyncProgress;
 
+/// Rows written by one statement: within what both databases let one bind.
+const TOGETHER: usize = 1_000;
+
 /// Writes that a run is to read these streams.
 pub(crate) async fn insert(
     connection: &impl ConnectionTrait,
     run: RunId,
     streams: &[String],
 ) -> Result<(), DbErr> {
-    let rows = streams.iter().map(|stream| ActiveModel {
+    insert_all(connection, [(run, streams)]).await
+}
+
+/// Writes which streams each of these runs is to read.
+pub(crate) async fn insert_all<'a>(
+    connection: &impl ConnectionTrait,
+    runs: impl IntoIterator<Item = (RunId, &'a [String])>,
+) -> Result<(), DbErr> {
+    let rows: Vec<_> = runs
+        .into_iter()
+        .flat_map(|(run, streams)| streams.iter().map(move |stream| unread(run, stream)))
+        .collect();
+    for rows in rows.chunks(TOGETHER) {
+        Entity::insert_many(rows.iter().cloned())
+            .exec_without_returning(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+fn unread(run: RunId, stream: &str) -> ActiveModel {
+    ActiveModel {
         run_id: Set(run),
-        stream: Set(stream.clone()),
+        stream: Set(stream.to_owned()),
         status: Set(SyncRunStatus::Queued),
         requests: Set(0),
         pages: Set(0),
@@ -30,14 +54,7 @@ pub(crate) async fn insert(
         records_failed: Set(0),
         bytes_read: Set(0),
         cursor: Set(None),
-    });
-    if streams.is_empty() {
-        return Ok(());
     }
-    Entity::insert_many(rows)
-        .exec_without_returning(connection)
-        .await
-        .map(|_| ())
 }
 
 /// The streams of these runs.

@@ -1,12 +1,14 @@
 //! Runs as a caller sees them: made, found, listed, counted.
 
+use std::collections::HashSet;
+
 use entity::ids::{IntegrationId, RunId};
 use entity::sync_run::{ActiveModel, Column, Entity, Model};
 use entity::words::{SyncMode, SyncRunStatus};
 use entity::{Timestamp, client, integration};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     Select,
 };
 
@@ -22,6 +24,36 @@ pub(crate) async fn insert(connection: &impl ConnectionTrait, run: ActiveModel) 
         .exec_without_returning(connection)
         .await?;
     Ok(inserted > 0)
+}
+
+/// Writes runs. None when all of them were written, else which: those that are missing have their idempotency
+/// key, or their due time, taken.
+pub(crate) async fn insert_all(
+    connection: &impl ConnectionTrait,
+    runs: Vec<ActiveModel>,
+) -> Result<Option<HashSet<RunId>>, DbErr> {
+    if runs.is_empty() {
+        return Ok(None);
+    }
+    let ids: Vec<RunId> = runs
+        .iter()
+        .filter_map(|run| run.id.try_as_ref().copied())
+        .collect();
+    let inserted = Entity::insert_many(runs)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(connection)
+        .await?;
+    if inserted == ids.len() as u64 {
+        return Ok(None);
+    }
+    let written = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Id.is_in(ids))
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(Some(written.into_iter().collect()))
 }
 
 /// The run that a key made.
@@ -105,16 +137,27 @@ pub(crate) fn page(scope: Scope, filter: &SyncRunFilter, window: &Window<RunId>)
     )
 }
 
-/// The runs of an integration that have not ended, the first to run first.
+/// A run that has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQueryResult)]
+pub(crate) struct Active {
+    pub(crate) id: RunId,
+    pub(crate) integration_id: IntegrationId,
+    pub(crate) status: SyncRunStatus,
+}
+
+/// The runs of these integrations that have not ended, the first to run first.
 pub(crate) async fn active(
     connection: &impl ConnectionTrait,
-    integration: IntegrationId,
-) -> Result<Vec<Model>, DbErr> {
+    integrations: &[IntegrationId],
+) -> Result<Vec<Active>, DbErr> {
     Entity::find()
-        .filter(Column::IntegrationId.eq(integration))
+        .select_only()
+        .columns([Column::Id, Column::IntegrationId, Column::Status])
+        .filter(Column::IntegrationId.is_in(integrations.iter().copied()))
         .filter(Column::Status.is_in([SyncRunStatus::Queued, SyncRunStatus::Running]))
         .order_by_asc(Column::QueuedAt)
         .order_by_asc(Column::Id)
+        .into_model()
         .all(connection)
         .await
 }

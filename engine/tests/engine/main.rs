@@ -12,6 +12,8 @@ mod events;
 #[cfg(test)]
 mod fairness;
 #[cfg(test)]
+mod herd;
+#[cfg(test)]
 mod integrations;
 #[cfg(test)]
 mod lists;
