@@ -6,6 +6,8 @@ mod clients;
 #[cfg(test)]
 mod connectors;
 #[cfg(test)]
+mod daylight;
+#[cfg(test)]
 mod dead_letters;
 #[cfg(test)]
 mod events;
