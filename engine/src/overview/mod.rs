@@ -1,10 +1,10 @@
 //! The status dashboard's figures.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::Timestamp;
 
 use crate::Engine;
-use crate::access::Actor;
+use crate::access::{Actor, Scope};
 use crate::deadletters::{DeadLetterFilter, DeadLetterStatus};
 use crate::error::Result;
 use crate::ids::ClientId;
@@ -57,7 +57,7 @@ pub struct Figures {
     pub queued: u64,
     /// Integrations that are failing, now.
     pub failing: u64,
-    /// How late the most overdue schedule is; 0 where none is late.
+    /// How late the most overdue schedule is; 0 where none is late, none where there is none.
     pub scheduler_lag_seconds: Option<f64>,
 }
 
@@ -111,9 +111,38 @@ impl Overview<'_> {
         };
         figures.dead_letters = self.0.dead_letters().count(actor, &open).await?;
         figures.failing = integrations::count_failing(reader, scope, client).await?;
-        let overdue = schedules::most_overdue(reader, scope, now.into()).await?;
-        let late = overdue.map_or(0, |due| now.timestamp_micros() - due.micros());
-        figures.scheduler_lag_seconds = Some(late as f64 / 1e6);
+        figures.scheduler_lag_seconds = lag(schedules::earliest_due(reader, scope).await?, now);
         Ok(figures)
     }
+
+    /// What is to be seen of the whole installation at any moment: for metrics, so each from the end or a range of
+    /// an index.
+    pub async fn gauges(&self) -> Result<Gauges> {
+        let reader = self.0.db.reader();
+        let (running, queued) = store::unended_by_status(reader).await?;
+        let earliest = schedules::earliest_due(reader, Scope::All).await?;
+        Ok(Gauges {
+            running,
+            queued,
+            scheduler_lag_seconds: lag(earliest, self.0.clock.now()).unwrap_or(0.0),
+        })
+    }
+}
+
+/// What is to be seen of the whole installation at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Gauges {
+    /// Runs that run.
+    pub running: u64,
+    /// Runs that wait, for whatever reason.
+    pub queued: u64,
+    /// How late the most overdue schedule is; 0 where none is late.
+    pub scheduler_lag_seconds: f64,
+}
+
+/// How late the schedules are, as seen by whoever waits for the latest of them: the age of the first due time that
+/// nobody has seen to. It grows while no scheduler runs, or while they cannot keep up, and falls to 0 in one step when
+/// what was missed has been fired or recorded.
+fn lag(earliest_due: Option<Timestamp>, now: DateTime<Utc>) -> Option<f64> {
+    earliest_due.map(|due| (now.timestamp_micros() - due.micros()).max(0) as f64 / 1e6)
 }

@@ -1,4 +1,4 @@
-//! The dashboard's figures: three counts, each from an index.
+//! The dashboard's figures and the metrics': counts, each from an index.
 
 use entity::ids::ClientId;
 use entity::words::{SyncRunStatus, WaitReason};
@@ -52,4 +52,21 @@ pub(crate) async fn unended(
         .into_tuple()
         .all(connection)
         .await
+}
+
+/// How many runs of all clients run, and how many wait.
+pub(crate) async fn unended_by_status(connection: &impl ConnectionTrait) -> Result<(u64, u64), DbErr> {
+    let counts: Vec<(SyncRunStatus, i64)> = runs(Scope::All, None)
+        .column(sync_run::Column::Status)
+        .column_as(Expr::cust("COUNT(*)"), "count")
+        .filter(sync_run::Column::Status.is_in([SyncRunStatus::Queued, SyncRunStatus::Running]))
+        .group_by(sync_run::Column::Status)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    let of = |status| {
+        let mut found = counts.iter().filter(|(counted, _)| *counted == status);
+        found.next().map_or(0, |(_, count)| count.unsigned_abs())
+    };
+    Ok((of(SyncRunStatus::Running), of(SyncRunStatus::Queued)))
 }

@@ -1,10 +1,15 @@
-use engine::Actor;
+use std::time::Duration;
+
+use engine::integrations::{OverlapPolicy, ScheduleInput, UpdateIntegration};
 use engine::overview::Window;
 use engine::runs::{SyncRunStatus, WaitReason};
+use engine::schedule::fire::fire_due;
+use engine::{Actor, Engine, Patch};
 use entity::{Timestamp, sync_run};
+use platform::clock::ManualClock;
 use sea_orm::Set;
 
-use crate::world::{OPERATOR, on_both_databases};
+use crate::world::{OPERATOR, done, on_both_databases};
 
 on_both_databases! {
     async fn counts_what_there_is(world: World) {
@@ -26,7 +31,7 @@ on_both_databases! {
         let figures = world.engine.overview().figures(&OPERATOR, Window::LastHour, None).await.unwrap();
         assert_eq!((figures.syncs_executed, figures.success_rate), (4, Some(0.75)));
         assert_eq!((figures.running, figures.queued, figures.retrying, figures.failing), (1, 2, 1, 0));
-        assert_eq!(figures.scheduler_lag_seconds, Some(0.0));
+        assert_eq!(figures.scheduler_lag_seconds, None, "nothing is scheduled");
         let day = world.engine.overview().figures(&OPERATOR, Window::Last24Hours, Some(client.id)).await.unwrap();
         assert_eq!(day.syncs_executed, 5);
         let other = Actor::Client(world.client("other").await.id);
@@ -34,5 +39,34 @@ on_both_databases! {
         assert_eq!((none.syncs_executed, none.queued, none.success_rate), (0, 0, None));
         let crossed = world.engine.overview().figures(&other, Window::Last30Days, Some(client.id)).await.unwrap();
         assert_eq!(crossed, none, "a filter widens no scope");
+    }
+
+    async fn the_lag_is_the_age_of_the_first_due_time_that_nobody_saw_to(world: World) {
+        let (client, integration) = world.furnished().await;
+        let clock = ManualClock::at("2026-03-02T05:59:00Z".parse().unwrap());
+        let engine = Engine { clock: clock.shared(), ..world.engine.clone() };
+        let schedule = ScheduleInput {
+            cron: "0 * * * *".to_owned(), timezone: "UTC".to_owned(), jitter_seconds: 0, overlap: OverlapPolicy::Skip,
+            catch_up_seconds: 0,
+        };
+        let change = UpdateIntegration { schedule: Patch::Set(schedule), ..UpdateIntegration::of(integration.id) };
+        done(engine.integrations().update(&OPERATOR, change).await.unwrap());
+        let lag = async |actor: &Actor| {
+            let figures = engine.overview().figures(actor, Window::LastHour, None).await.unwrap();
+            assert_eq!(figures.scheduler_lag_seconds.unwrap_or(0.0), match actor {
+                Actor::Client(id) if *id != client.id => 0.0,
+                _ => engine.overview().gauges().await.unwrap().scheduler_lag_seconds,
+            });
+            figures.scheduler_lag_seconds
+        };
+        assert_eq!(lag(&OPERATOR).await, Some(0.0), "not due yet");
+        clock.advance(Duration::from_secs(60 + 90));
+        assert_eq!(lag(&OPERATOR).await, Some(90.0));
+        assert_eq!(lag(&Actor::Client(client.id)).await, Some(90.0));
+        assert_eq!(lag(&Actor::Client(world.client("other").await.id)).await, None);
+        clock.advance(Duration::from_secs(3 * 3600));
+        assert_eq!(lag(&OPERATOR).await, Some(3.0 * 3600.0 + 90.0), "of the first, not of the latest");
+        fire_due(&engine).await.unwrap();
+        assert_eq!(lag(&OPERATOR).await, Some(0.0));
     }
 }
