@@ -51,9 +51,6 @@ impl Server {
         settings: &ServerSettings,
         shutdown: Shutdown,
     ) -> Result<Self, ServerError> {
-        if settings.operator_key.is_none() && !settings.is_loopback() {
-            return Err(ServerError::KeyRequired(settings.listen));
-        }
         Self::bind_with(
             router,
             "GraphQL at /graphql, GraphiQL at /graphiql",
@@ -64,17 +61,17 @@ impl Server {
         .await
     }
 
-    /// Binds the health routes alone, for a process that others only ask whether it lives. They tell nobody
-    /// anything worth a key.
+    /// Binds the health routes and the metrics alone, for a process that others only ask how it is. Health tells
+    /// nobody anything worth a key; metrics do.
     ///
     /// # Errors
-    /// When the address cannot be had.
+    /// As [`Server::bind`].
     pub async fn bind_health(
         engine: Engine,
         settings: &ServerSettings,
         shutdown: Shutdown,
     ) -> Result<Self, ServerError> {
-        Self::bind_with(health_router, "health at /health", engine, settings, shutdown).await
+        Self::bind_with(health_router, "health at /health, metrics at /metrics", engine, settings, shutdown).await
     }
 
     async fn bind_with(
@@ -85,6 +82,9 @@ impl Server {
         shutdown: Shutdown,
     ) -> Result<Self, ServerError> {
         let asked = settings.listen;
+        if settings.operator_key.is_none() && !settings.is_loopback() {
+            return Err(ServerError::KeyRequired(asked));
+        }
         let listener = TcpListener::bind(asked)
             .await
             .map_err(|error| ServerError::Listen(asked, error))?;

@@ -104,7 +104,9 @@ pub(crate) async fn until_stopped(
 }
 
 pub(crate) fn telemetry(settings: &TelemetrySettings) -> Result<(), Failure> {
-    platform::telemetry::init(settings).map_err(|error| Failure::cannot_start(format!("{error}.")))
+    platform::telemetry::init(settings).map_err(|error| Failure::cannot_start(format!("{error}.")))?;
+    engine::metrics::begin();
+    Ok(())
 }
 
 /// A person at a terminal is told where to click; a supervisor reads the log.

@@ -23,6 +23,7 @@ mod error;
 pub mod events;
 mod input;
 pub mod integrations;
+pub mod metrics;
 mod outcome;
 pub mod overview;
 mod page;

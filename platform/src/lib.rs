@@ -6,8 +6,8 @@
 //! orderly way to stop. No word of the domain (client, integration, run) appears in a type of this crate;
 //! where telemetry hoists a field of that name, it is a field like any other.
 //!
-//! The crates above receive these as values. Nothing here is a global that is reached for: the two
-//! exceptions, the `tracing` subscriber and rustls's crypto provider, are process-wide by their nature and
+//! The crates above receive these as values. Nothing here is a global that is reached for: the three
+//! exceptions, the `tracing` subscriber, the metrics recorder and rustls's crypto provider, are process-wide by their nature and
 //! are installed once, by the binary.
 
 pub mod clock;

@@ -25,6 +25,7 @@ use crate::{SchedulerSettings, jobs};
 
 /// Second, minute, hour, day, month, weekday: every second.
 const EVERY_SECOND: &str = "* * * * * *";
+const EVERY_MINUTE: &str = "30 * * * * *";
 
 /// The cron clock could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,8 @@ pub(crate) async fn start(
         })
     };
     scheduler.add(job(EVERY_SECOND, &work, stop, tick)?).await?;
+    let upkeep = || -> BoxFuture<'static, ()> { Box::pin(async { platform::telemetry::metrics::upkeep() }) };
+    scheduler.add(job(EVERY_MINUTE, &work, stop, upkeep)?).await?;
     for maintenance in jobs::all() {
         let (engine, settings, stop_work) = (engine.clone(), settings.clone(), stop.clone());
         let run = move || jobs::run(maintenance, engine.clone(), settings.clone(), stop_work.clone());

@@ -13,6 +13,7 @@ mod demo;
 mod graphiql;
 mod jsonplaceholder;
 mod main_job;
+mod metrics;
 mod production;
 mod protection;
 mod readme;

@@ -55,10 +55,11 @@ impl GraphQl {
     /// # Errors
     /// When the server does not answer.
     pub async fn get(&self, path: &str) -> reqwest::Result<reqwest::Response> {
-        self.http
-            .get(format!("http://{}{path}", self.address))
-            .send()
-            .await
+        let mut request = self.http.get(format!("http://{}{path}", self.address));
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key);
+        }
+        request.send().await
     }
 
     /// The whole answer, errors included.

@@ -102,7 +102,11 @@ async fn answer_to(
     Ok(answer::of(&response, media_type))
 }
 
-fn authenticate(api: &Api, headers: &HeaderMap, id: &RequestId) -> Result<Caller, Unauthenticated> {
+pub(super) fn authenticate(
+    api: &Api,
+    headers: &HeaderMap,
+    id: &RequestId,
+) -> Result<Caller, Unauthenticated> {
     let authorization = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
@@ -113,7 +117,7 @@ fn authenticate(api: &Api, headers: &HeaderMap, id: &RequestId) -> Result<Caller
     })
 }
 
-fn unauthenticated(id: &RequestId) -> Response<Body> {
+pub(super) fn unauthenticated(id: &RequestId) -> Response<Body> {
     let message = "Send the operator key as Authorization: Bearer <key>";
     let mut response = answer::failure(StatusCode::UNAUTHORIZED, Code::Unauthenticated, message, id);
     response

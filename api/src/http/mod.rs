@@ -7,6 +7,7 @@ mod accept;
 mod answer;
 mod graphql;
 mod health;
+mod metrics;
 mod pages;
 mod request;
 mod request_id;
@@ -64,6 +65,7 @@ pub(crate) fn router(api: Api) -> Router {
     Router::new()
         .merge(graphql)
         .merge(health::router())
+        .merge(metrics::router(&api))
         .merge(pages::router())
         .fallback(nothing_here)
         .layer(middleware::from_fn_with_state(api.clone(), request_id::assign))
@@ -73,6 +75,7 @@ pub(crate) fn router(api: Api) -> Router {
 /// The routes of a process that serves no API.
 pub(crate) fn health_router(api: Api) -> Router {
     health::router()
+        .merge(metrics::router(&api))
         .fallback(nothing_here)
         .layer(middleware::from_fn_with_state(api.clone(), request_id::assign))
         .with_state(api)

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::events::EventDraft;
 use crate::store::events;
-use crate::{Engine, topics};
+use crate::{Engine, metrics, topics};
 
 /// Writes the event of a transition, in its transaction.
 pub(crate) async fn tell(connection: &impl ConnectionTrait, engine: &Engine, run: &Run) -> Result<(), DbErr> {
@@ -49,6 +49,7 @@ fn draft(run: &Run) -> EventDraft {
 
 /// Tells who listens, after the commit.
 pub(crate) async fn told(engine: &Engine, run: &Run) {
+    metrics::told(run);
     // What is queued can be claimed; what has ended makes room for the run behind it.
     if run.status != SyncRunStatus::Running {
         engine.notify(topics::QUEUE, "").await;

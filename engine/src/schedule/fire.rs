@@ -32,7 +32,7 @@ use crate::queue::{NewRun, enqueue_all, tell, told, told_queued};
 use crate::runs::max_attempts;
 use crate::store::ticks::{self, Move, Owner, Skipped, Which};
 use crate::store::{queue, run_streams, runs};
-use crate::{Engine, Error, Result, topics};
+use crate::{Engine, Error, Result, metrics, topics};
 
 /// Schedules fired in one transaction.
 const BATCH: u32 = 200;
@@ -145,6 +145,10 @@ async fn fire_batch(engine: &Engine, which: Which<'_>) -> Result<Batch> {
         engine.notify(topics::CANCEL, &run.id.to_string()).await;
     }
     told_queued(engine, &queued).await;
+    metrics::fired(queued.len());
+    for (_, _, reason) in skipped {
+        metrics::skipped(reason, 1);
+    }
     Ok(Batch {
         fired: Fired {
             queued: queued.len(),

@@ -1,4 +1,4 @@
-//! Logs, to stderr: JSON lines for machines, something readable for a terminal.
+//! Logs and [`metrics`]. Logs go to stderr: JSON lines for machines, something readable for a terminal.
 //!
 //! A line must say on its own whose it is: `request_id`, `client`, `integration`, `run`, `attempt`. These
 //! are fields of the spans around it, and tracing-subscriber's JSON nests them in a list of spans, where a
@@ -6,6 +6,7 @@
 //! an event flat in the object (see `json`). Standard output belongs to what a command was asked for.
 
 mod json;
+pub mod metrics;
 
 use std::io::IsTerminal;
 
@@ -16,7 +17,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 use crate::clock::SystemClock;
 use crate::settings::{LogFormat, TelemetrySettings};
 
-/// Logging could not be started.
+/// Logging or counting could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter means nothing.
@@ -25,9 +26,12 @@ pub enum TelemetryError {
     /// Somebody started it before.
     #[error("logging was started twice: {0}")]
     Started(#[from] tracing_subscriber::util::TryInitError),
+    /// Somebody counts already.
+    #[error("metrics cannot be recorded: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
 }
 
-/// Starts logging to stderr, for the whole process: once, by the binary.
+/// Starts logging to stderr, and counting, for the whole process: once, by the binary.
 ///
 /// # Errors
 /// When the filter cannot be understood, or logging was started before.
@@ -54,6 +58,7 @@ pub fn init(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
         .with(filter)
         .with(layer)
         .try_init()?;
+    metrics::install()?;
     if json {
         log_panics();
     }
