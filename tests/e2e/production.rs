@@ -8,7 +8,7 @@ use tests::{
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// One process of several: no role makes a master key of its own.
-fn role(name: &str) -> ServerOptions {
+pub(crate) fn role(name: &str) -> ServerOptions {
     ServerOptions::default()
         .command(&[name])
         .with("SYNCLINE_MASTER_KEY", KEY)
@@ -17,7 +17,7 @@ fn role(name: &str) -> ServerOptions {
         .with("SYNCLINE_DATA_DIR", "/dev/null/nowhere")
 }
 
-async fn integration(api: &GraphQl, upstream: &Upstream) -> String {
+pub(crate) async fn integration(api: &GraphQl, upstream: &Upstream) -> String {
     let client = api.register_client("acme").await;
     let connector = api.install_connector("items", &manifest(100)).await;
     api.create_integration(json!({
@@ -26,13 +26,13 @@ async fn integration(api: &GraphQl, upstream: &Upstream) -> String {
     .await
 }
 
-async fn health(server: &Server) -> Value {
+pub(crate) async fn health(server: &Server) -> Value {
     let answer = server.graphql().get("/health/ready").await.expect("an answer");
     assert_eq!(answer.status(), 200);
     answer.json().await.expect("JSON")
 }
 
-const WATCH: &str =
+pub(crate) const WATCH: &str =
     "subscription($id: ID!) { syncRunUpdated(integrationId: $id) { id status progress { recordsRead } } }";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -58,6 +58,23 @@ impl ServerOptions {
         self
     }
 
+    /// With a clock that is so many seconds ahead: the process's wall clock alone, by libfaketime.
+    ///
+    /// # Panics
+    /// When there is no libfaketime: a missing one is a failure, never a skip.
+    #[must_use]
+    pub fn ahead(self, seconds: i64) -> Self {
+        let libraries = std::fs::read_dir("/usr/lib").expect("/usr/lib");
+        let library = libraries
+            .filter_map(|entry| Some(entry.ok()?.path().join("faketime/libfaketime.so.1")))
+            .find(|path| path.exists())
+            .expect("libfaketime is installed: run `scripts/prepare faketime`");
+        self.with("LD_PRELOAD", library.display())
+            .with("FAKETIME", format!("{seconds:+}s"))
+            .with("DONT_FAKE_MONOTONIC", 1)
+            .with("FAKETIME_DONT_FAKE_MONOTONIC", 1)
+    }
+
     /// With a command other than `serve`.
     #[must_use]
     pub fn command(mut self, arguments: &[&str]) -> Self {
@@ -241,6 +258,12 @@ impl Server {
     #[must_use]
     pub fn log_text(&self) -> String {
         self.log.lock().expect("the log").join("\n")
+    }
+
+    /// What it writes to standard error, also after it has ended.
+    #[must_use]
+    pub fn log(&self) -> Arc<Mutex<Vec<String>>> {
+        Arc::clone(&self.log)
     }
 
     /// Whether the process still runs.
