@@ -64,13 +64,23 @@ impl Error {
 impl From<DbErr> for Error {
     /// A database that cannot be reached is away; one that refuses a statement of ours is our fault.
     fn from(error: DbErr) -> Self {
-        if is_away(&error) {
+        if matches!(error, DbErr::ConnectionAcquire(_)) {
+            Self::Unavailable(NoConnection(error).into())
+        } else if is_away(&error) {
             Self::Unavailable(error.into())
         } else {
             Self::Internal(error.into())
         }
     }
 }
+
+/// "Pool timed out" has two causes that look alike from inside, and neither is the pool.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no connection to the database within the acquire timeout: either the database is away (`syncline doctor` says), or \
+     more is asked at once than SYNCLINE_DATABASE_MAX_CONNECTIONS lets through"
+)]
+struct NoConnection(#[source] DbErr);
 
 fn is_away(error: &DbErr) -> bool {
     use sea_orm::sqlx::Error as Sqlx;

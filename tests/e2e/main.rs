@@ -9,9 +9,11 @@
 
 mod bad_input;
 mod crash;
+mod database_away;
 mod demo;
 mod graphiql;
 mod jsonplaceholder;
+mod lifecycle;
 mod main_job;
 mod metrics;
 mod production;

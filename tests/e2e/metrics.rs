@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use tests::{
     GraphQl, Server, ServerOptions, TestDatabase, Upstream, eventually, manifest, on_both_databases,
+    run_command_with,
 };
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -107,9 +108,11 @@ async fn metrics_are_the_operator_s_on_an_api_and_on_a_scheduler() {
     let options = database
         .environment()
         .into_iter()
-        .fold(role("scheduler"), |options, (name, value)| options.with(&name, value))
+        .fold(role("scheduler"), |options, (name, value)| {
+            options.with(&name, value)
+        })
         .with("SYNCLINE_LISTEN", "0.0.0.0:0");
     let refused = run_command_with(&["scheduler"], &options).await;
-    assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.stderr.contains("server.operator_key"), "{refused:?}");
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(refused.stderr.contains("SYNCLINE_OPERATOR_KEY"), "{refused:?}");
 }

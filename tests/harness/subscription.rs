@@ -45,13 +45,20 @@ impl Subscription {
     /// # Panics
     /// On an error message, or when nothing comes.
     pub async fn next(&mut self) -> Option<Value> {
+        let mut answer = self.answer().await?;
+        assert!(answer.get("errors").is_none(), "{answer}");
+        Some(answer["data"].take())
+    }
+
+    /// The next event, errors included; `None` when the server completed the subscription.
+    ///
+    /// # Panics
+    /// When nothing comes.
+    pub async fn answer(&mut self) -> Option<Value> {
         loop {
             let mut message = self.receive().await?;
             match message["type"].as_str() {
-                Some("next") => {
-                    assert!(message["payload"].get("errors").is_none(), "{message}");
-                    return Some(message["payload"]["data"].take());
-                }
+                Some("next") => return Some(message["payload"].take()),
                 Some("complete") => return None,
                 Some("ping") => self.send(json!({ "type": "pong" })).await,
                 _ => panic!("unexpected message: {message}"),
