@@ -71,7 +71,14 @@ impl Server {
         settings: &ServerSettings,
         shutdown: Shutdown,
     ) -> Result<Self, ServerError> {
-        Self::bind_with(health_router, "health at /health, metrics at /metrics", engine, settings, shutdown).await
+        Self::bind_with(
+            health_router,
+            "health at /health, metrics at /metrics",
+            engine,
+            settings,
+            shutdown,
+        )
+        .await
     }
 
     async fn bind_with(
