@@ -49,8 +49,12 @@ on_both_databases! {
             cron: "0 * * * *".to_owned(), timezone: "UTC".to_owned(), jitter_seconds: 0, overlap: OverlapPolicy::Skip,
             catch_up_seconds: 0,
         };
-        let change = UpdateIntegration { schedule: Patch::Set(schedule), ..UpdateIntegration::of(integration.id) };
-        done(engine.integrations().update(&OPERATOR, change).await.unwrap());
+        let later = world.integration(client.id, "in January").await;
+        for (integration, cron) in [(integration.id, "0 * * * *"), (later.id, "0 0 1 1 *")] {
+            let schedule = ScheduleInput { cron: cron.to_owned(), ..schedule.clone() };
+            let change = UpdateIntegration { schedule: Patch::Set(schedule), ..UpdateIntegration::of(integration) };
+            done(engine.integrations().update(&OPERATOR, change).await.unwrap());
+        }
         let lag = async |actor: &Actor| {
             let figures = engine.overview().figures(actor, Window::LastHour, None).await.unwrap();
             assert_eq!(figures.scheduler_lag_seconds.unwrap_or(0.0), match actor {
