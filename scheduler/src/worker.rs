@@ -11,7 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::queue::{self, Claim, Claimer};
+use engine::queue::{self, Claim, Claimer, Settler};
 use engine::runs::{ErrorKind, SyncError};
 use engine::sync::{self, Ending, Settlement, StopSignals};
 use engine::{Engine, correlation, topics};
@@ -45,11 +45,13 @@ pub(crate) async fn run(engine: Engine, name: String, settings: WorkerSettings, 
         tokio::spawn(async move { leases.keep(every, all_settled).await })
     };
     let tasks = TaskTracker::new();
+    let settler = Arc::new(Settler::new(engine.clone()));
     let worker = Worker {
         engine,
         claimer: Arc::new(Claimer::new(name, settings.lease())),
         shutdown,
         leases,
+        settler,
         tasks: tasks.clone(),
     };
     worker.work(settings.workers).await;
@@ -66,6 +68,7 @@ struct Worker {
     claimer: Arc<Claimer>,
     shutdown: Shutdown,
     leases: Arc<Leases>,
+    settler: Arc<Settler>,
     tasks: TaskTracker,
 }
 
@@ -127,7 +130,8 @@ impl Worker {
 
     fn begin(&self, claim: Claim, permit: OwnedSemaphorePermit) {
         let (engine, claimer) = (self.engine.clone(), Arc::clone(&self.claimer));
-        let (leases, shutdown) = (Arc::clone(&self.leases), self.shutdown.clone());
+        let (leases, settler) = (Arc::clone(&self.leases), Arc::clone(&self.settler));
+        let shutdown = self.shutdown.clone();
         let span = tracing::info_span!(
             "run", client = %claim.client_id(), integration = %claim.integration_id(), run = %claim.id(),
             attempt = claim.attempt(), correlation_id = claim.correlation_id(),
@@ -145,7 +149,7 @@ impl Worker {
                 // that takes no longer than a moment. Where it is not ours any more, the fence says so.
                 settlement.ending = Ending::Drained;
             }
-            settle(&engine, &claim, settlement, &stop).await;
+            settle(&engine, &settler, &claim, settlement, &stop).await;
             claimer.charge(claim.client_id(), engine.clock.monotonic().saturating_sub(began));
             drop(permit);
         };
@@ -180,14 +184,20 @@ async fn execute(engine: &Engine, claim: &Claim, stop: &StopSignals) -> Settleme
     })
 }
 
-async fn settle(engine: &Engine, claim: &Claim, settlement: Settlement, stop: &StopSignals) {
+async fn settle(
+    engine: &Engine,
+    settler: &Settler,
+    claim: &Claim,
+    settlement: Settlement,
+    stop: &StopSignals,
+) {
     for _ in 0..SETTLE_TRIES {
         let patience = async {
             stop.abort.cancelled().await;
             engine.clock.sleep(LAST_MOMENT).await;
         };
         tokio::select! {
-            settled = queue::settle(engine, claim, &settlement) => match settled {
+            settled = settler.settle(claim, &settlement) => match settled {
                 Ok(()) => return,
                 Err(error) => tracing::warn!(error = %error.chain(), "the run could not be settled"),
             },

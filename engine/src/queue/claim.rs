@@ -5,16 +5,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use entity::integration::Model as Integration;
 use entity::sync_run::Model as Run;
 use platform::database::{Durability, WriteTransaction};
 use sea_orm::{DbErr, SqlErr};
 
+use super::telling::{tell_all, told_all};
 use super::turns::Turns;
-use super::{tell, told};
 use crate::ids::{ClientId, IntegrationId, RunId};
 use crate::store::queue::Hold;
-use crate::store::{attempts, fairness, queue};
-use crate::{Engine, Result};
+use crate::store::{attempts, fairness, integrations, queue};
+use crate::{Engine, Result, Scope};
 
 /// How often a claim is tried again that another worker's claim of the same integration got in the way of.
 const CONFLICTS: usize = 5;
@@ -27,6 +28,7 @@ const WINDOWS: usize = 16;
 #[derive(Debug)]
 pub struct Claim {
     row: Run,
+    integration: Option<Integration>,
 }
 
 impl Claim {
@@ -74,6 +76,11 @@ impl Claim {
 
     pub(crate) const fn row(&self) -> &Run {
         &self.row
+    }
+
+    /// The integration as it was when the run had been claimed, if it could be read then.
+    pub(crate) const fn integration(&self) -> Option<&Integration> {
+        self.integration.as_ref()
     }
 
     pub(crate) const fn hold(&self) -> Hold {
@@ -199,14 +206,10 @@ impl Claimer {
             return Ok(Some(Vec::new()));
         }
         attempts::begin(&transaction, &rows, &self.worker, now).await?;
-        for row in &rows {
-            tell(&transaction, engine, row).await?;
-        }
+        tell_all(&transaction, engine, &rows).await?;
         transaction.commit().await?;
-        for row in &rows {
-            told(engine, row).await;
-        }
-        Ok(Some(rows.into_iter().map(|row| Claim { row }).collect()))
+        told_all(engine, &rows).await;
+        Ok(Some(with_integrations(engine, rows).await))
     }
 
     /// Claims what the caps leave of the shares.
@@ -256,6 +259,24 @@ impl Claimer {
         }
         Ok(rows)
     }
+}
+
+/// Reads what the runs are of, in one statement for all. Where that fails each execution reads its own, and
+/// knows what to do when it cannot.
+async fn with_integrations(engine: &Engine, rows: Vec<Run>) -> Vec<Claim> {
+    let ids: Vec<IntegrationId> = rows.iter().map(|row| row.integration_id).collect();
+    let found = integrations::by_ids(engine.db.reader(), Scope::All, &ids).await;
+    let found = found.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the integrations of claimed runs could not be read");
+        Vec::new()
+    });
+    let mut found: HashMap<_, _> = found.into_iter().map(|found| (found.id, found)).collect();
+    rows.into_iter()
+        .map(|row| Claim {
+            integration: found.remove(&row.integration_id),
+            row,
+        })
+        .collect()
 }
 
 fn is_conflict(error: &DbErr) -> bool {

@@ -18,6 +18,7 @@ mod enqueue;
 mod lease;
 mod lock;
 mod settle;
+mod settler;
 mod telling;
 mod turns;
 
@@ -26,4 +27,5 @@ pub(crate) use enqueue::{NewRun, enqueue, enqueue_all};
 pub use lease::{Renewed, renew, requeue_lost};
 pub use lock::IntegrationLock;
 pub use settle::{FAILURES_BEFORE_PAUSE, settle};
-pub(crate) use telling::{tell, tell_all, told, told_queued};
+pub use settler::Settler;
+pub(crate) use telling::{tell, tell_all, told, told_all};

@@ -13,6 +13,7 @@ use platform::database::Durability;
 use sea_orm::{ConnectionTrait, DbErr};
 use serde_json::{Value, json};
 
+use super::settler::complete;
 use super::{Claim, backoff, tell, told};
 use crate::events::EventDraft;
 use crate::ids::IntegrationId;
@@ -40,10 +41,14 @@ pub async fn settle(engine: &Engine, claim: &Claim, settlement: &Settlement) -> 
         tracing::warn!("the run was lost to another worker or to its lease's end; nothing more is written");
         return Ok(());
     }
+    if *ending == Ending::Completed {
+        let ended = complete(engine, &[claim.hold()]).await?;
+        say(ended.first());
+        return Ok(());
+    }
     let transaction = engine.db.begin(Durability::Page).await?;
     let now = engine.clock.now();
     let moved = match ending {
-        Ending::Completed => end(&transaction, claim, SyncRunStatus::Succeeded, None, now).await?,
         Ending::Cancelled => end(&transaction, claim, SyncRunStatus::Cancelled, None, now).await?,
         Ending::Drained => {
             put_back(
@@ -82,11 +87,11 @@ pub async fn settle(engine: &Engine, claim: &Claim, settlement: &Settlement) -> 
             }
             moved
         }
-        Ending::Lost => None,
+        Ending::Completed | Ending::Lost => None,
     };
     let Some(run) = moved else {
         transaction.rollback().await?;
-        tracing::warn!("the run was not ours any more when it was to be settled; nothing was written");
+        say(None);
         return Ok(());
     };
     attempts::end(&transaction, claim.hold(), run.error.as_ref(), now).await?;
@@ -98,6 +103,22 @@ pub async fn settle(engine: &Engine, claim: &Claim, settlement: &Settlement) -> 
         integration = follow_integration(&transaction, engine, &run, refused).await?;
     }
     transaction.commit().await?;
+    say(Some(&run));
+    told(engine, &run).await;
+    if let Some(integration) = integration {
+        engine
+            .notify(topics::INTEGRATIONS, &integration.to_string())
+            .await;
+    }
+    Ok(())
+}
+
+/// Puts into the log what became of a run; none where it was not ours any more.
+pub(super) fn say(settled: Option<&Run>) {
+    let Some(run) = settled else {
+        tracing::warn!("the run was not ours any more when it was to be settled; nothing was written");
+        return;
+    };
     tracing::info!(
         status = run.status.as_str(),
         wait = run.wait_reason.map(WaitReason::as_str),
@@ -106,13 +127,6 @@ pub async fn settle(engine: &Engine, claim: &Claim, settlement: &Settlement) -> 
         records_updated = run.records_updated,
         "run settled"
     );
-    told(engine, &run).await;
-    if let Some(integration) = integration {
-        engine
-            .notify(topics::INTEGRATIONS, &integration.to_string())
-            .await;
-    }
-    Ok(())
 }
 
 async fn end(

@@ -14,13 +14,14 @@ pub(crate) async fn tell(connection: &impl ConnectionTrait, engine: &Engine, run
     events::append(connection, engine, draft(run)).await
 }
 
-/// As [`tell`], for many runs at once.
+/// Writes the events of many runs' transitions, in their transaction.
 pub(crate) async fn tell_all(
     connection: &impl ConnectionTrait,
     engine: &Engine,
     runs: &[Run],
 ) -> Result<(), DbErr> {
-    events::append_all(connection, engine, runs.iter().map(draft)).await
+    let drafts = runs.iter().map(|run| (run.client_id, draft(run))).collect();
+    events::append_all(connection, engine, drafts).await
 }
 
 fn draft(run: &Run) -> EventDraft {
@@ -49,21 +50,19 @@ fn draft(run: &Run) -> EventDraft {
 
 /// Tells who listens, after the commit.
 pub(crate) async fn told(engine: &Engine, run: &Run) {
-    metrics::told(run);
-    // What is queued can be claimed; what has ended makes room for the run behind it.
-    if run.status != SyncRunStatus::Running {
-        engine.notify(topics::QUEUE, "").await;
-    }
-    engine.notify(topics::RUNS, &run.id.to_string()).await;
-    engine.notify(topics::EVENTS, "").await;
+    told_all(engine, std::slice::from_ref(run)).await;
 }
 
-/// As [`told`], for many runs that were queued: who claims and who relays looks once for all of them.
-pub(crate) async fn told_queued(engine: &Engine, runs: &[Run]) {
+/// Tells who listens of many runs' transitions, after their commit. To look again need only be said once.
+pub(crate) async fn told_all(engine: &Engine, runs: &[Run]) {
     if runs.is_empty() {
         return;
     }
-    engine.notify(topics::QUEUE, "").await;
+    runs.iter().for_each(metrics::told);
+    // What is queued can be claimed; what has ended makes room for the run behind it.
+    if runs.iter().any(|run| run.status != SyncRunStatus::Running) {
+        engine.notify(topics::QUEUE, "").await;
+    }
     for run in runs {
         engine.notify(topics::RUNS, &run.id.to_string()).await;
     }

@@ -28,7 +28,7 @@ use platform::database::WriteTransaction;
 use sea_orm::DbErr;
 
 use super::decide::{Decision, Fate, decide, not_before};
-use crate::queue::{NewRun, enqueue_all, tell, told, told_queued};
+use crate::queue::{NewRun, enqueue_all, tell, told, told_all};
 use crate::runs::max_attempts;
 use crate::store::ticks::{self, Move, Owner, Skipped, Which};
 use crate::store::{queue, run_streams, runs};
@@ -144,7 +144,7 @@ async fn fire_batch(engine: &Engine, which: Which<'_>) -> Result<Batch> {
         told(engine, run).await;
         engine.notify(topics::CANCEL, &run.id.to_string()).await;
     }
-    told_queued(engine, &queued).await;
+    told_all(engine, &queued).await;
     metrics::fired(queued.len());
     for (_, _, reason) in skipped {
         metrics::skipped(reason, 1);

@@ -8,7 +8,7 @@ use entity::sync_run::Model as Run;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::Value;
 
-use super::queue::Hold;
+use super::queue::{Hold, among};
 use super::statement::Sql;
 
 /// Writes that these runs were claimed. An attempt that a drain interrupted goes on under its number.
@@ -18,26 +18,40 @@ pub(crate) async fn begin(
     worker: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    for run in runs {
-        let statement = Sql::new(connection.get_database_backend())
-            .text("INSERT INTO sync_attempt (run_id, number, fence, started_at, worker) VALUES (")
-            .bind(run.id)
-            .text(", ")
-            .bind(run.attempt)
-            .text(", ")
-            .bind(run.fence)
-            .text(", ")
-            .bind(Timestamp::from(now))
-            .text(", ")
-            .bind(worker)
-            .text(
-                ") ON CONFLICT (run_id, number) DO UPDATE SET fence = excluded.fence, worker = excluded.worker, \
-                 finished_at = NULL, error = NULL",
-            )
-            .build();
-        connection.execute_raw(statement).await?;
+    if runs.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let rows = runs
+        .iter()
+        .map(|run| [run.id.into(), run.attempt.into(), run.fence.into()]);
+    let statement = Sql::new(connection.get_database_backend())
+        .text("INSERT INTO sync_attempt (run_id, number, fence, started_at, worker) SELECT row.run, row.number, row.fence, ")
+        .bind(Timestamp::from(now))
+        .text(", ")
+        .bind(worker)
+        .text(" FROM ")
+        .rows([("run", "uuid"), ("number", "int"), ("fence", "bigint")], rows)
+        // Without a WHERE, SQLite reads the ON of the conflict as one of a join.
+        .text(
+            " WHERE TRUE ON CONFLICT (run_id, number) DO UPDATE SET fence = excluded.fence, worker = excluded.worker, \
+             finished_at = NULL, error = NULL",
+        )
+        .build();
+    connection.execute_raw(statement).await.map(|_| ())
+}
+
+/// Writes that the attempts with these fences have ended, and well. There is at least one.
+pub(crate) async fn end_well(
+    connection: &impl ConnectionTrait,
+    holds: &[Hold],
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let sql = Sql::new(connection.get_database_backend())
+        .text("UPDATE sync_attempt SET finished_at = ")
+        .bind(Timestamp::from(now))
+        .text(", error = NULL WHERE finished_at IS NULL AND ");
+    let statement = among(sql, "run_id", holds).build();
+    connection.execute_raw(statement).await.map(|_| ())
 }
 
 /// Writes that the attempt with this fence has ended.

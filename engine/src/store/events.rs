@@ -1,7 +1,7 @@
 //! The outbox: events, written in the transaction that makes them true.
 
-use entity::ids::EventId;
-use entity::outbox_event::{ActiveModel, Column, Entity, Model};
+use entity::ids::{ClientId, EventId};
+use entity::outbox_event::{Column, Entity, Model};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
     QuerySelect, Select,
@@ -22,26 +22,53 @@ pub(crate) async fn append(
     engine: &Engine,
     draft: EventDraft,
 ) -> Result<(), DbErr> {
-    append_all(connection, engine, [draft]).await
-}
-
-/// Writes events.
-pub(crate) async fn append_all(
-    connection: &impl ConnectionTrait,
-    engine: &Engine,
-    drafts: impl IntoIterator<Item = EventDraft>,
-) -> Result<(), DbErr> {
-    let rows: Vec<_> = drafts.into_iter().map(|draft| row(engine, draft)).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    Entity::insert_many(rows)
+    Entity::insert(drawn(engine, draft).into_active_model())
         .exec_without_returning(connection)
         .await
         .map(|_| ())
 }
 
-fn row(engine: &Engine, draft: EventDraft) -> ActiveModel {
+/// Writes many clients' events in one statement.
+pub(crate) async fn append_all(
+    connection: &impl ConnectionTrait,
+    engine: &Engine,
+    drafts: Vec<(ClientId, EventDraft)>,
+) -> Result<(), DbErr> {
+    if drafts.is_empty() {
+        return Ok(());
+    }
+    let rows = drafts.into_iter().map(|(client, draft)| {
+        let event = drawn(engine, draft);
+        [
+            event.id.into(),
+            event.event_type.into(),
+            event.subject.into(),
+            client.into(),
+            event.correlation_id.into(),
+            event.at.into(),
+            event.data.to_string().into(),
+        ]
+    });
+    let columns = [
+        ("id", "uuid"),
+        ("type", "text"),
+        ("subject", "text"),
+        ("client_id", "uuid"),
+        ("correlation_id", "text"),
+        ("at", "bigint"),
+        ("data", "text"),
+    ];
+    let statement = Sql::new(connection.get_database_backend())
+        .text("INSERT INTO outbox_event (id, type, subject, client_id, correlation_id, at, data) SELECT row.id, row.type, ")
+        .text("row.subject, row.client_id, row.correlation_id, row.at, ")
+        .either("row.data", "CAST(row.data AS jsonb)")
+        .text(" FROM ")
+        .rows(columns, rows)
+        .build();
+    connection.execute_raw(statement).await.map(|_| ())
+}
+
+fn drawn(engine: &Engine, draft: EventDraft) -> Model {
     Model {
         id: EventId::new(engine.new_uuid()),
         sequence: None,
@@ -54,7 +81,6 @@ fn row(engine: &Engine, draft: EventDraft) -> ActiveModel {
         at: engine.timestamp(),
         data: storable(draft.data),
     }
-    .into_active_model()
 }
 
 /// Gives a sequence to at most `limit` events that have none, in the order of their ids; gives how many.

@@ -48,3 +48,20 @@ pub(crate) async fn record(
     };
     Ok(Some(reason))
 }
+
+/// Writes that these runs ended well, of which there is at least one, and no two of one integration. An
+/// integration that was well already is not written.
+pub(crate) async fn record_well(connection: &impl ConnectionTrait, runs: &[Run]) -> Result<(), DbErr> {
+    let rows = runs
+        .iter()
+        .map(|run| [run.integration_id.into(), run.status.into()]);
+    let statement = Sql::new(connection.get_database_backend())
+        .text("UPDATE integration SET last_run_status = row.status, consecutive_failures = 0 FROM ")
+        .rows([("id", "uuid"), ("status", "text")], rows)
+        .text(
+            " WHERE integration.id = row.id \
+             AND (integration.last_run_status IS DISTINCT FROM row.status OR integration.consecutive_failures <> 0)",
+        )
+        .build();
+    connection.execute_raw(statement).await.map(|_| ())
+}

@@ -27,12 +27,33 @@ pub(crate) struct Hold {
 /// has raised, a run that is not RUNNING any more, and a lease that has ended are three ways of having lost
 /// it; a process that was paused past its lease meets at least one of them whatever happened meanwhile.
 fn held(sql: Sql, hold: Hold, now: DateTime<Utc>) -> Sql {
-    sql.text("id = ")
+    let sql = sql
+        .text("id = ")
         .bind(hold.run)
         .text(" AND fence = ")
-        .bind(hold.fence)
-        .text(" AND status = 'RUNNING' AND lease_until > ")
+        .bind(hold.fence);
+    alive(sql, now)
+}
+
+/// [`held`], for the rows of each of these runs. There is at least one.
+fn all_held(sql: Sql, holds: &[Hold], now: DateTime<Utc>) -> Sql {
+    alive(among(sql, "id", holds), now)
+}
+
+fn alive(sql: Sql, now: DateTime<Utc>) -> Sql {
+    sql.text(" AND status = 'RUNNING' AND lease_until > ")
         .present(now)
+}
+
+/// Adds the condition that the run named by this column and the fence are one of these, of which there is at
+/// least one.
+pub(super) fn among(sql: Sql, run: &str, holds: &[Hold]) -> Sql {
+    let rows = holds.iter().map(|hold| [hold.run.into(), hold.fence.into()]);
+    sql.text("(")
+        .text(run)
+        .text(", fence) IN (SELECT row.run, row.fence FROM ")
+        .rows([("run", "uuid"), ("fence", "bigint")], rows)
+        .text(")")
 }
 
 /// Adds the condition that a running run's worker is gone.
@@ -194,20 +215,22 @@ pub(crate) async fn renew(
     lease: Duration,
     now: DateTime<Utc>,
 ) -> Result<Vec<(RunId, bool)>, DbErr> {
-    let mut kept = Vec::with_capacity(holds.len());
-    for hold in holds {
-        let sql = Sql::new(connection.get_database_backend())
-            .text("UPDATE sync_run SET lease_until = ")
-            .present(now)
-            .text(" + ")
-            .bind(micros(lease))
-            .text(" WHERE ");
-        let statement = held(sql, *hold, now).text(" RETURNING cancel_requested").build();
-        if let Some(row) = connection.query_one_raw(statement).await? {
-            kept.push((hold.run, row.try_get("", "cancel_requested")?));
-        }
+    if holds.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(kept)
+    let sql = Sql::new(connection.get_database_backend())
+        .text("UPDATE sync_run SET lease_until = ")
+        .present(now)
+        .text(" + ")
+        .bind(micros(lease))
+        .text(" WHERE ");
+    let statement = all_held(sql, holds, now)
+        .text(" RETURNING id, cancel_requested")
+        .build();
+    let rows = connection.query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("", "id")?, row.try_get("", "cancel_requested")?)))
+        .collect()
 }
 
 /// Locks the run for this transaction, as the first statement of everything that a worker writes. None when
@@ -268,7 +291,23 @@ pub(crate) async fn requeue(
     one(connection, held(sql, hold, now).text(" RETURNING *").build()).await
 }
 
-/// RUNNING → an end. None when the run is not held any more.
+/// RUNNING → SUCCEEDED, or PARTIALLY_SUCCEEDED, for each of these runs that is held still. Gives those.
+pub(crate) async fn complete(
+    connection: &impl ConnectionTrait,
+    holds: &[Hold],
+    now: DateTime<Utc>,
+) -> Result<Vec<Run>, DbErr> {
+    let sql = Sql::new(connection.get_database_backend())
+        // What became a dead letter is counted in the row, over all attempts.
+        .text(
+            "UPDATE sync_run SET status = CASE WHEN records_failed > 0 THEN 'PARTIALLY_SUCCEEDED' ELSE 'SUCCEEDED' END, \
+             error = NULL",
+        );
+    let sql = ended(sql, now);
+    all(connection, all_held(sql, holds, now).text(" RETURNING *").build()).await
+}
+
+/// RUNNING → another end. None when the run is not held any more.
 pub(crate) async fn finish(
     connection: &impl ConnectionTrait,
     hold: Hold,
@@ -276,23 +315,21 @@ pub(crate) async fn finish(
     error: Option<&Value>,
     now: DateTime<Utc>,
 ) -> Result<Option<Run>, DbErr> {
-    let mut sql = Sql::new(connection.get_database_backend()).text("UPDATE sync_run SET status = ");
-    // What became a dead letter is counted in the row, over all attempts.
-    sql = match status {
-        SyncRunStatus::Succeeded => {
-            sql.text("CASE WHEN records_failed > 0 THEN 'PARTIALLY_SUCCEEDED' ELSE 'SUCCEEDED' END")
-        }
-        other => sql.bind(other),
-    };
-    let sql = sql
+    let sql = Sql::new(connection.get_database_backend())
+        .text("UPDATE sync_run SET status = ")
+        .bind(status)
         .text(", error = ")
-        .bind(error.cloned())
-        .text(", lease_owner = NULL, lease_until = NULL, wait_reason = NULL, finished_at = ")
+        .bind(error.cloned());
+    let sql = ended(sql, now);
+    one(connection, held(sql, hold, now).text(" RETURNING *").build()).await
+}
+
+fn ended(sql: Sql, now: DateTime<Utc>) -> Sql {
+    sql.text(", lease_owner = NULL, lease_until = NULL, wait_reason = NULL, finished_at = ")
         .bind(Timestamp::from(now))
         .text(", updated_at = ")
         .bind(Timestamp::from(now))
-        .text(" WHERE ");
-    one(connection, held(sql, hold, now).text(" RETURNING *").build()).await
+        .text(" WHERE ")
 }
 
 /// Takes up to `limit` runs from workers whose lease has ended: back to the queue with an attempt spent, or

@@ -7,6 +7,7 @@
 
 use chrono::{DateTime, Utc};
 use entity::Timestamp;
+use sea_orm::sea_query::ArrayType;
 use sea_orm::{DbBackend, Statement, Value};
 
 /// The present, in microseconds, by the clock of the PostgreSQL server, at this very statement.
@@ -66,6 +67,49 @@ impl Sql {
             self = if index > 0 { self.text(", ") } else { self }.bind(value);
         }
         self
+    }
+
+    /// Adds the table `row` of these rows, of which there is at least one and which hold no NULL; of a column
+    /// its name and PostgreSQL's type.
+    ///
+    /// PostgreSQL gets an array a column: the text does not say how many rows there are, so a statement about
+    /// three rows and one about two hundred are prepared once. SQLite has no arrays and gets every value.
+    #[must_use]
+    pub(crate) fn rows<const N: usize>(
+        mut self,
+        columns: [(&str, &str); N],
+        rows: impl IntoIterator<Item = [Value; N]>,
+    ) -> Self {
+        if self.backend != DbBackend::Postgres {
+            self = self.text("(SELECT ");
+            for (place, (name, _)) in columns.iter().enumerate() {
+                let comma = if place > 0 { ", " } else { "" };
+                self = self.text(&format!("{comma}column{} AS {name}", place + 1));
+            }
+            self = self.text(" FROM (VALUES ");
+            for (place, row) in rows.into_iter().enumerate() {
+                self = self.text(if place > 0 { ", (" } else { "(" }).list(row).text(")");
+            }
+            return self.text(")) AS row");
+        }
+        let mut arrays = [const { Vec::new() }; N];
+        for row in rows {
+            for (array, value) in arrays.iter_mut().zip(row) {
+                array.push(value);
+            }
+        }
+        self = self.text("UNNEST(");
+        for (place, (array, (_, kind))) in arrays.into_iter().zip(columns).enumerate() {
+            let of = array.first().map_or(ArrayType::Int, Value::array_type);
+            self = self
+                .text(if place > 0 { ", CAST(" } else { "CAST(" })
+                .bind(Value::Array(of, Some(Box::new(array))))
+                .text(" AS ")
+                .text(kind)
+                .text("[])");
+        }
+        let names = columns.map(|(name, _)| name).join(", ");
+        self.text(") AS row(").text(&names).text(")")
     }
 
     /// Adds the present by which leases are judged: on PostgreSQL the server's clock, read when the

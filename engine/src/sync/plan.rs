@@ -37,12 +37,15 @@ pub(super) async fn load(engine: &Engine, claim: &Claim) -> Result<Configured, S
         )
     };
     let reader = engine.db.reader();
-    let row = store::integrations::find(reader, crate::Scope::All, claim.integration_id())
-        .await
-        .map_err(|error| {
-            tracing::error!(%error, "the integration could not be read");
-            internal("DATABASE", "The database could not be read.", true)
-        })?;
+    let row = match claim.integration() {
+        Some(row) => Some(row.clone()),
+        None => store::integrations::find(reader, crate::Scope::All, claim.integration_id())
+            .await
+            .map_err(|error| {
+                tracing::error!(%error, "the integration could not be read");
+                internal("DATABASE", "The database could not be read.", true)
+            })?,
+    };
     let row = row.ok_or_else(|| internal("INTEGRATION_DELETED", "The integration was deleted.", false))?;
     let connector = engine
         .connectors

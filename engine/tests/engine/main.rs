@@ -32,6 +32,8 @@ mod retention;
 #[cfg(test)]
 mod schedule;
 #[cfg(test)]
+mod settler;
+#[cfg(test)]
 mod sync;
 #[cfg(test)]
 mod upstream;
