@@ -21,6 +21,7 @@ pub mod correlation;
 pub mod deadletters;
 mod error;
 pub mod events;
+pub mod idempotency;
 mod input;
 pub mod integrations;
 pub mod metrics;

@@ -10,6 +10,7 @@
 pub mod client;
 pub mod connector;
 pub mod dead_letter;
+pub mod idempotency_answer;
 pub mod ids;
 pub mod integration;
 pub mod outbox_event;

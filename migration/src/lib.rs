@@ -13,6 +13,7 @@ mod m20261121_000002_integrations;
 mod m20261121_000003_sync_runs;
 mod m20261121_000004_records;
 mod m20261121_000005_letters_logs_events;
+mod m20261125_000001_idempotency_answers;
 mod m20261125_000002_fair_claims;
 mod sql;
 
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_sync_runs::Migration),
             Box::new(m20261121_000004_records::Migration),
             Box::new(m20261121_000005_letters_logs_events::Migration),
+            Box::new(m20261125_000001_idempotency_answers::Migration),
             Box::new(m20261125_000002_fair_claims::Migration),
         ]
     }

@@ -12,6 +12,7 @@ mod crash;
 mod database_away;
 mod demo;
 mod graphiql;
+mod idempotency;
 mod jsonplaceholder;
 mod lifecycle;
 mod main_job;

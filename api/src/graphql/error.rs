@@ -20,6 +20,8 @@ pub(crate) enum Code {
     Forbidden,
     /// The request is wrong.
     BadUserInput,
+    /// Something else is under way that excludes this.
+    Conflict,
     /// Too much at once.
     RateLimited,
     /// The document costs too much.
@@ -36,6 +38,7 @@ impl Code {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::BadUserInput => "BAD_USER_INPUT",
+            Self::Conflict => "CONFLICT",
             Self::RateLimited => "RATE_LIMITED",
             Self::TooComplex => "TOO_COMPLEX",
             Self::Unavailable => "UNAVAILABLE",
@@ -120,6 +123,15 @@ pub(crate) fn answer(code: Code, message: &str, correlation_id: &str) -> Respons
         },
         correlation_id,
     )
+}
+
+/// An answer to a request that the engine could not even begin.
+pub(crate) fn failed(error: engine::Error, correlation_id: &str) -> Response {
+    let mut told = ServerError::new(String::new(), None);
+    told.source = Some(Arc::new(error));
+    let mut response = Response::from_errors(vec![told]);
+    present(&mut response, correlation_id);
+    response
 }
 
 fn engine_error(error: &ServerError) -> Option<&engine::Error> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response};
+use async_graphql::{Name, Request, Response};
 use engine::{Actor, Engine};
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 
@@ -27,10 +27,24 @@ pub(crate) struct Caller {
 pub(crate) struct Prepared {
     request: Request,
     operation: OperationType,
+    only_field: Option<Name>,
     correlation_id: Arc<str>,
 }
 
+/// The key of the run that the request asks for, where its input has none.
+pub(crate) struct RunKey(pub(crate) String);
+
 impl Prepared {
+    /// The name of the operation's field, where it has just one.
+    pub(crate) fn only_field(&self) -> Option<&str> {
+        self.only_field.as_deref()
+    }
+
+    pub(crate) fn with_run_key(mut self, key: String) -> Self {
+        self.request = self.request.data(RunKey(key));
+        self
+    }
+
     pub(crate) fn operation(&self) -> OperationType {
         self.operation
     }
@@ -69,6 +83,7 @@ impl GraphQl {
         Ok(Prepared {
             request,
             operation: admitted.operation,
+            only_field: admitted.only_field,
             correlation_id: caller.correlation_id,
         })
     }
@@ -93,6 +108,7 @@ impl GraphQl {
             request,
             operation,
             correlation_id,
+            ..
         } = prepared;
         let span = tracing::info_span!("operation", request_id = %correlation_id);
         let answers = if operation == OperationType::Subscription {

@@ -45,8 +45,17 @@ pub(crate) fn failure(status: StatusCode, code: Code, message: &str, id: &Reques
 }
 
 pub(crate) fn send(status: StatusCode, media_type: MediaType, response: &GraphqlResponse) -> Response<Body> {
-    let body = serde_json::to_vec(&Envelope::new(response)).expect("an answer has string keys only");
-    let mut answer = Response::new(Body::from(body));
+    sent(status, media_type, text(response))
+}
+
+/// An answer as it goes over HTTP.
+pub(crate) fn text(response: &GraphqlResponse) -> String {
+    serde_json::to_string(&Envelope::new(response)).expect("an answer has string keys only")
+}
+
+/// Sends a text that [`text`] gave.
+pub(crate) fn sent(status: StatusCode, media_type: MediaType, text: String) -> Response<Body> {
+    let mut answer = Response::new(Body::from(text));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, media_type.header());

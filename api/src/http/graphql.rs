@@ -10,9 +10,10 @@ use http_body_util::LengthLimitError;
 use tokio::time::timeout;
 
 use super::accept::{MediaType, negotiate};
+use super::idempotency::Keyed;
 use super::request::{self, Parameters, Unreadable};
 use super::request_id::{Id, RequestId};
-use super::{Api, answer};
+use super::{Api, answer, idempotency};
 use crate::auth::Unauthenticated;
 use crate::graphql::{Caller, Code};
 
@@ -21,7 +22,7 @@ const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// A body that trickles in slower than this is not waited for.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// An answer takes at most this long; checkIntegration calls an upstream within it.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) async fn handle(State(api): State<Api>, id: Id, request: Request) -> Response<Body> {
     let id = id.0;
@@ -55,10 +56,11 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
             ));
         }
     };
+    let keyed = idempotency::keyed(&parts.headers, &parameters).map_err(unreadable)?;
     let caller = authenticate(api, &parts.headers, id).map_err(|Unauthenticated| unauthenticated(id))?;
     answer_to(
         api,
-        parameters,
+        Asked { parameters, keyed },
         caller,
         media_type,
         parts.method == Method::GET,
@@ -67,15 +69,21 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
     .await
 }
 
+/// A request, and the key under which it may be repeated.
+struct Asked {
+    parameters: Parameters,
+    keyed: Option<Keyed>,
+}
+
 async fn answer_to(
     api: &Api,
-    parameters: Parameters,
+    Asked { parameters, keyed }: Asked,
     caller: Caller,
     media_type: MediaType,
     read_only: bool,
     id: &RequestId,
 ) -> Result<Response<Body>, Response<Body>> {
-    let prepared = match api.graphql.prepare(parameters, caller) {
+    let prepared = match api.graphql.prepare(parameters, caller.clone()) {
         Ok(prepared) => prepared,
         Err(refused) => return Ok(answer::of(&refused, media_type)),
     };
@@ -87,6 +95,9 @@ async fn answer_to(
             let message = "A subscription is asked for at /graphql/ws (graphql-transport-ws)";
             let refused = crate::graphql::answer(Code::BadUserInput, message, &id.0);
             return Ok(answer::send(StatusCode::BAD_REQUEST, media_type, &refused));
+        }
+        OperationType::Mutation if let Some(keyed) = keyed => {
+            return Ok(idempotency::answer_once(api, prepared, keyed, &caller, media_type).await);
         }
         _ => {}
     }

@@ -7,6 +7,7 @@ mod accept;
 mod answer;
 mod graphql;
 mod health;
+mod idempotency;
 mod metrics;
 mod pages;
 mod request;

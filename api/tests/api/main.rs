@@ -8,6 +8,7 @@ mod fixture;
 mod graph;
 mod health;
 mod http;
+mod idempotency;
 mod limits;
 mod loaders;
 mod schema;

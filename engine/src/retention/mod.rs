@@ -1,5 +1,5 @@
-//! What is not kept for ever: the logs of runs, events that were told, ticks that were skipped, and
-//! everything of an integration that was deleted.
+//! What is not kept for ever: the logs of runs, events that were told, ticks that were skipped, answers
+//! whose idempotency keys hold no longer, and everything of an integration that was deleted.
 //!
 //! Each function deletes batch after batch, each in a transaction of its own, and looks between two whether
 //! it shall stop: a purge of a million rows must hold up neither a page's commit nor a shutdown.
@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
 use crate::error::Result;
+use crate::idempotency::KEYS_HOLD;
 use crate::ids::IntegrationId;
 use crate::integrations::cancel;
-use crate::store::{integrations, purge as store};
+use crate::store::{idempotency, integrations, purge as store};
 
 /// What can be deleted.
 #[derive(Debug)]
@@ -44,6 +45,12 @@ impl Retention<'_> {
         self.batches(stop, What::SkippedTicks(before.into())).await
     }
 
+    /// Deletes the answers under idempotency keys that hold no longer; gives how many.
+    pub async fn purge_answers(&self, stop: &CancellationToken) -> Result<u64> {
+        let before = self.0.clock.now() - KEYS_HOLD;
+        self.batches(stop, What::Answers(before.into())).await
+    }
+
     /// Deletes the rows of deleted integrations; gives how many. One whose run has not stopped yet is left
     /// for the next time.
     pub async fn purge_deleted_integrations(&self, stop: &CancellationToken) -> Result<u64> {
@@ -71,6 +78,7 @@ impl Retention<'_> {
                 What::Logs(before) => store::logs(&transaction, before).await?,
                 What::Events(before) => store::events(&transaction, before).await?,
                 What::SkippedTicks(before) => store::skipped_ticks(&transaction, before).await?,
+                What::Answers(before) => idempotency::purge(&transaction, before).await?,
                 What::Integration(id) => store::integration(&transaction, id).await?,
             };
             transaction.commit().await?;
@@ -88,5 +96,6 @@ enum What {
     Logs(Timestamp),
     Events(Timestamp),
     SkippedTicks(Timestamp),
+    Answers(Timestamp),
     Integration(IntegrationId),
 }

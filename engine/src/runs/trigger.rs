@@ -1,6 +1,6 @@
 //! Asking for a run.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use connectors::canonical;
 use entity::sync_run::Model as Row;
 use entity::{client, integration};
@@ -10,16 +10,13 @@ use super::find::Runs;
 use super::model::{SyncTrigger, TriggerSync, Triggered};
 use crate::access::Actor;
 use crate::clients::ClientStatus;
+use crate::idempotency::KEYS_HOLD;
 use crate::ids::RunId;
 use crate::integrations::RetryPolicy;
 use crate::outcome::{Outcome, Refusal, RefusalCode};
 use crate::queue::{NewRun, enqueue, told};
 use crate::store::runs;
 use crate::{Error, Result};
-
-/// How long a key gives back the run that it made. Longer would surprise a caller who counts its keys anew
-/// every day; a run that still waits after a day must not swallow the next day's request.
-const KEYS_HOLD: TimeDelta = TimeDelta::hours(24);
 
 /// The longest idempotency key, in bytes.
 const LONGEST_KEY: usize = 255;

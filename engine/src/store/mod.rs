@@ -12,6 +12,7 @@ pub(crate) mod deletions;
 pub(crate) mod events;
 pub(crate) mod fairness;
 pub(crate) mod health;
+pub(crate) mod idempotency;
 pub(crate) mod integrations;
 pub(crate) mod keyset;
 pub(crate) mod overview;

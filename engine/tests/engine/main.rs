@@ -16,6 +16,8 @@ mod fairness;
 #[cfg(test)]
 mod herd;
 #[cfg(test)]
+mod idempotency;
+#[cfg(test)]
 mod integrations;
 #[cfg(test)]
 mod lists;

@@ -24,6 +24,7 @@ pub(super) fn handle(
         let mut rows = retention.purge_logs(logs, &stop).await?;
         rows += retention.purge_events(events, &stop).await?;
         rows += retention.purge_skipped_ticks(logs, &stop).await?;
+        rows += retention.purge_answers(&stop).await?;
         rows += retention.purge_deleted_integrations(&stop).await?;
         Ok(rows)
     })

@@ -17,7 +17,7 @@ pub(super) use self::structure::MAX_DEPTH;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::parser::{self, parse_query};
-use async_graphql::{Pos, Variables};
+use async_graphql::{Name, Pos, Variables};
 
 use super::error::Code;
 
@@ -28,6 +28,8 @@ pub(crate) struct Admitted {
     pub(crate) document: ExecutableDocument,
     /// Of the operation that will run.
     pub(crate) operation: OperationType,
+    /// The name of its field, where it has just one.
+    pub(crate) only_field: Option<Name>,
 }
 
 /// Why a document goes no further: always the caller's doing.
@@ -71,10 +73,12 @@ pub(crate) fn admit(
     let operation = operation::choose(&document, operation_name)?;
     operation::require_variables(&operation.node, variables)?;
     let kind = operation.node.ty;
+    let only_field = operation::only_field(&operation.node);
     if kind == OperationType::Subscription {
         operation::single_root(&mut document, operation_name)?;
     }
     Ok(Admitted {
+        only_field,
         document,
         operation: kind,
     })

@@ -36,6 +36,19 @@ pub(super) fn choose<'a>(
     }
 }
 
+/// The field's name, where the operation asks for one field and nothing else.
+pub(super) fn only_field(operation: &OperationDefinition) -> Option<Name> {
+    match operation.selection_set.node.items.as_slice() {
+        [
+            Positioned {
+                node: Selection::Field(field),
+                ..
+            },
+        ] => Some(field.node.name.node.clone()),
+        _ => None,
+    }
+}
+
 /// A missing required variable must stop everything: the library would notice it in the resolver that uses
 /// it, when a mutation's earlier fields have already run.
 pub(super) fn require_variables(

@@ -5,6 +5,7 @@ use engine::Outcome;
 
 use super::payloads::{ApproveDeletionsPayload, CancelSyncPayload, RetrySyncPayload, TriggerSyncPayload};
 use crate::graphql::context::{actor, engine_of};
+use crate::graphql::executor::RunKey;
 use crate::graphql::inputs::{ApproveDeletionsInput, CancelSyncInput, RetrySyncInput, TriggerSyncInput};
 
 #[derive(Default)]
@@ -13,16 +14,20 @@ pub(crate) struct RunMutations;
 #[Object]
 impl RunMutations {
     /// Asks for a run now. For 24 hours the same idempotencyKey with the same input gives back the same run, also
-    /// when asked concurrently; with another input: userError IDEMPOTENCY_MISMATCH.
+    /// when asked concurrently; with another input: userError IDEMPOTENCY_MISMATCH. In a request of this field alone,
+    /// the header Idempotency-Key stands for it.
     async fn trigger_sync(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run to be")] input: TriggerSyncInput,
     ) -> Result<TriggerSyncPayload> {
-        let request = match input.into_engine() {
+        let mut request = match input.into_engine() {
             Ok(request) => request,
             Err(refusal) => return Ok(Outcome::from(refusal).into()),
         };
+        if let (None, Some(RunKey(key))) = (&request.idempotency_key, ctx.data_opt()) {
+            request.idempotency_key = Some(key.clone());
+        }
         Ok(engine_of(ctx).runs().trigger(actor(ctx), request).await?.into())
     }
 

@@ -1,0 +1,111 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::Engine;
+use engine::idempotency::{Asked, Begun, Ticket};
+use platform::clock::ManualClock;
+use platform::coordination::MemoryCoordinator;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{OPERATOR, World, on_both_databases};
+
+/// A process of its own, on the world's database: what it marks, the others do not see.
+fn process(world: &World, clock: &ManualClock) -> Engine {
+    Engine {
+        clock: clock.shared(),
+        coordinator: Arc::new(MemoryCoordinator::new(clock.shared())),
+        ..world.engine.clone()
+    }
+}
+
+async fn begin(engine: &Engine, key: &str, variables: &Value) -> Begun {
+    let asked = Asked {
+        key,
+        operation: ("mutation { x }", None),
+        variables,
+    };
+    engine.idempotency().begin(&OPERATOR, asked).await.unwrap()
+}
+
+async fn first(engine: &Engine, key: &str, variables: &Value) -> Ticket {
+    match begin(engine, key, variables).await {
+        Begun::First(ticket) => ticket,
+        other => panic!("it is the first: {other:?}"),
+    }
+}
+
+async fn answered(engine: &Engine, key: &str, variables: &Value) -> String {
+    match begin(engine, key, variables).await {
+        Begun::Answered(answer) => answer,
+        other => panic!("it is answered: {other:?}"),
+    }
+}
+
+on_both_databases! {
+    async fn an_equal_request_gets_the_answer_and_another_one_none(world: World) {
+        let clock = ManualClock::default();
+        let (one, two) = (process(&world, &clock), process(&world, &clock));
+        let ticket = first(&one, "k", &json!({ "a": 1, "b": 2 })).await;
+        for engine in [&one, &two] {
+            assert!(matches!(begin(engine, "k", &json!({ "b": 2, "a": 1 })).await, Begun::InFlight));
+            assert!(matches!(begin(engine, "k", &json!({ "a": 2 })).await, Begun::Mismatch));
+        }
+        one.idempotency().finish(ticket, Some("the answer")).await.unwrap();
+        for engine in [&one, &two] {
+            assert_eq!(answered(engine, "k", &json!({ "b": 2, "a": 1 })).await, "the answer");
+            assert!(matches!(begin(engine, "k", &json!({ "a": 2 })).await, Begun::Mismatch));
+        }
+        let another = first(&two, "another key", &json!({ "a": 1, "b": 2 })).await;
+        two.idempotency().finish(another, None).await.unwrap();
+        first(&one, "another key", &json!(null)).await;
+    }
+
+    async fn of_many_equal_requests_at_once_one_is_the_first(world: World) {
+        let clock = ManualClock::default();
+        let engines = [process(&world, &clock), process(&world, &clock), process(&world, &clock)];
+        let asking = (0..30).map(|number| {
+            let engine = engines[number % 3].clone();
+            tokio::spawn(async move { begin(&engine, "k", &json!({})).await })
+        });
+        let mut firsts = 0;
+        for begun in asking.collect::<Vec<_>>() {
+            match begun.await.unwrap() {
+                Begun::First(_) => firsts += 1,
+                Begun::InFlight => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(firsts, 1);
+    }
+
+    async fn a_request_whose_process_died_may_be_made_again_when_its_answer_is_overdue(world: World) {
+        let clock = ManualClock::default();
+        let (died, heir) = (process(&world, &clock), process(&world, &clock));
+        let late = first(&died, "k", &json!({ "a": 1 })).await;
+        clock.advance(Duration::from_secs(119));
+        assert!(matches!(begin(&heir, "k", &json!({ "a": 1 })).await, Begun::InFlight));
+        clock.advance(Duration::from_secs(1));
+        assert!(matches!(begin(&heir, "k", &json!({ "a": 2 })).await, Begun::Mismatch));
+        let ticket = first(&heir, "k", &json!({ "a": 1 })).await;
+        died.idempotency().finish(late, Some("too late")).await.unwrap();
+        heir.idempotency().finish(ticket, Some("in time")).await.unwrap();
+        assert_eq!(answered(&heir, "k", &json!({ "a": 1 })).await, "in time");
+    }
+
+    async fn a_key_holds_for_a_day(world: World) {
+        let clock = ManualClock::default();
+        let engine = process(&world, &clock);
+        let ticket = first(&engine, "k", &json!({ "a": 1 })).await;
+        engine.idempotency().finish(ticket, Some("yesterday's")).await.unwrap();
+        clock.advance(Duration::from_secs(24 * 60 * 60 - 1));
+        assert_eq!(answered(&engine, "k", &json!({ "a": 1 })).await, "yesterday's");
+        assert_eq!(engine.retention().purge_answers(&CancellationToken::new()).await.unwrap(), 0);
+        clock.advance(Duration::from_secs(1));
+        let ticket = first(&engine, "k", &json!({ "another": "day" })).await;
+        engine.idempotency().finish(ticket, Some("today's")).await.unwrap();
+        assert_eq!(answered(&engine, "k", &json!({ "another": "day" })).await, "today's");
+        clock.advance(Duration::from_secs(24 * 60 * 60));
+        assert_eq!(engine.retention().purge_answers(&CancellationToken::new()).await.unwrap(), 1);
+    }
+}

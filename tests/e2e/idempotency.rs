@@ -1,0 +1,106 @@
+//! The same request twice, or two hundred times at once, is one.
+
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use tests::{Server, ServerOptions, TestDatabase, Upstream, manifest, on_both_databases};
+
+const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+/// `serve` on SQLite; on PostgreSQL and Redis two APIs, and nobody who works.
+async fn start(database: &TestDatabase) -> Vec<Server> {
+    let roles: &[&str] = if database.is_sqlite() {
+        &["serve"]
+    } else {
+        &["api", "api"]
+    };
+    let mut servers = Vec::new();
+    for role in roles {
+        let options = ServerOptions::default()
+            .command(&[role])
+            .with("SYNCLINE_MASTER_KEY", KEY);
+        servers.push(Server::start_with(database, options).await);
+    }
+    servers
+}
+
+async fn integration(server: &Server, upstream: &Upstream) -> String {
+    let api = server.graphql();
+    let client = api.register_client("acme").await;
+    api.install_connector("items", &manifest(10)).await;
+    api.create_integration(json!({
+        "clientId": client, "connector": "items", "name": "Items", "config": upstream.config("/items"),
+    }))
+    .await
+}
+
+/// Sends a mutation under a key; gives the whole answer, and whether it was given before.
+async fn send(server: &Server, key: &str, query: &str, input: &Value) -> (String, bool) {
+    let request = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let response = request
+        .post(format!("http://{}/graphql", server.address()))
+        .header("Idempotency-Key", key)
+        .json(&json!({ "query": query, "variables": { "input": input } }))
+        .send()
+        .await
+        .expect("an answer");
+    let replayed = response.headers().contains_key("idempotency-replayed");
+    (response.text().await.expect("a text"), replayed)
+}
+
+const TRIGGER: &str = "mutation($input: TriggerSyncInput!) { triggerSync(input: $input) { run { id } deduplicated userErrors { code } } }";
+const REGISTER: &str = "mutation($input: RegisterClientInput!) { registerClient(input: $input) { client { id } userErrors { code } } }";
+
+on_both_databases! {
+    async fn two_hundred_equal_triggers_at_once_are_one_run(database) {
+        let servers = start(&database).await;
+        let upstream = Upstream::start(10).await;
+        upstream.gate().close_from(0);
+        let integration = integration(&servers[0], &upstream).await;
+        let by_input = json!({ "integrationId": integration, "idempotencyKey": "input" });
+        let by_header = json!({ "integrationId": integration });
+        let calls = (0..400).map(|number| {
+            let server = &servers[number / 2 % servers.len()];
+            let (by_input, by_header) = (&by_input, &by_header);
+            async move {
+                let answer = if number % 2 == 0 {
+                    server.graphql().answer(TRIGGER, json!({ "input": by_input })).await
+                } else {
+                    serde_json::from_str(&send(server, "header", TRIGGER, by_header).await.0).expect("JSON")
+                };
+                assert_eq!(answer["data"]["triggerSync"]["userErrors"], json!([]), "{answer:#}");
+                let run = answer["data"]["triggerSync"]["run"]["id"].as_str().expect("a run").to_owned();
+                (number % 2, answer["data"]["triggerSync"]["deduplicated"] == true, run)
+            }
+        });
+        let answers = join_all(calls).await;
+        for way in [0, 1] {
+            let of_way = answers.iter().filter(|(number, ..)| *number == way);
+            let runs: BTreeSet<&String> = of_way.clone().map(|(_, _, run)| run).collect();
+            let new = of_way.filter(|(_, deduplicated, _)| !deduplicated).count();
+            assert_eq!((runs.len(), new), (1, 1), "one run, and one call that made it");
+        }
+        assert_eq!(database.number("SELECT COUNT(*) FROM sync_run").await, 2);
+    }
+
+    async fn equal_requests_at_once_are_executed_once(database) {
+        let servers = start(&database).await;
+        let input = json!({ "slug": "acme", "name": "Acme" });
+        let calls = (0..40).map(|number| send(&servers[number % servers.len()], "once", REGISTER, &input));
+        let mut answers = BTreeSet::new();
+        for (answer, _) in join_all(calls).await {
+            if !answer.contains("\"CONFLICT\"") {
+                answers.insert(answer);
+            }
+        }
+        assert_eq!(answers.len(), 1, "one answer, to whom it was not too early: {answers:#?}");
+        let answer = answers.pop_first().expect("an answer");
+        assert!(answer.contains("cli_") && !answer.contains("TAKEN"), "{answer}");
+        let last = servers.last().expect("a server");
+        assert_eq!(send(last, "once", REGISTER, &input).await, (answer, true));
+        assert_eq!(database.number("SELECT COUNT(*) FROM client").await, 1);
+        let (other, replayed) = send(last, "once", REGISTER, &json!({ "slug": "other", "name": "Other" })).await;
+        assert!(other.contains("BAD_USER_INPUT") && other.contains("a new key") && !replayed, "{other}");
+    }
+}
