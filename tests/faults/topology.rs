@@ -115,13 +115,14 @@ impl Topology {
         "all schedulers paused past their leases"
     }
 
-    /// As a claimer would that looks at nothing: ours do not, but a later one may. The database has to refuse.
+    /// As a claimer would that looks at nothing: ours do not, but a later one may. The database has to refuse. (Both rows
+    /// are locked, so that the running one cannot end meanwhile.)
     async fn claim_a_second_run(&mut self) -> &'static str {
         let claim = "UPDATE sync_run SET status = 'RUNNING', fence = fence + 1, lease_owner = 'nobody', \
              lease_until = CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) + 1000000 WHERE id = (\
              SELECT waiting.id FROM sync_run AS waiting JOIN sync_run AS running \
              ON running.integration_id = waiting.integration_id AND running.status = 'RUNNING' \
-             WHERE waiting.status = 'QUEUED' LIMIT 1 FOR UPDATE OF waiting SKIP LOCKED)";
+             WHERE waiting.status = 'QUEUED' LIMIT 1 FOR UPDATE SKIP LOCKED)";
         eventually("there is a run behind a running one", || async {
             match self.database.try_execute(claim).await {
                 Ok(0) => None,
