@@ -15,6 +15,7 @@ mod m20261121_000004_records;
 mod m20261121_000005_letters_logs_events;
 mod m20261125_000001_idempotency_answers;
 mod m20261125_000002_fair_claims;
+mod m20261125_000003_run_keys;
 mod sql;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_letters_logs_events::Migration),
             Box::new(m20261125_000001_idempotency_answers::Migration),
             Box::new(m20261125_000002_fair_claims::Migration),
+            Box::new(m20261125_000003_run_keys::Migration),
         ]
     }
 }

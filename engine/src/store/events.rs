@@ -116,6 +116,9 @@ pub(crate) async fn any_waiting(connection: &impl ConnectionTrait) -> Result<boo
         .select_only()
         .column(Column::Id)
         .filter(Column::Sequence.is_null())
+        // By the index of those that wait: without an order PostgreSQL may go through the whole table, in which
+        // it believes nearly all to wait when it looked last in a rush.
+        .order_by_asc(Column::Id)
         .limit(1)
         .into_tuple::<EventId>()
         .one(connection)
