@@ -89,6 +89,12 @@ fn value(key: &Key, settings: &Settings) -> String {
         "network.max_body_mebibytes" => format!("{} MiB", limits.max_body_bytes / (1024 * 1024)),
         "network.max_redirects" => limits.max_redirects.to_string(),
         "network.max_pages" => settings.network.max_pages.to_string(),
+        "protection.requests_per_minute" => settings.protection.requests_per_minute.to_string(),
+        "protection.runs_per_client" => settings.protection.runs_per_client.to_string(),
+        "protection.runs_per_connector" => match settings.protection.runs_per_connector {
+            Some(runs) => runs.to_string(),
+            None => "no cap".to_owned(),
+        },
         "storage.data_dir" => settings.storage.data_dir.display().to_string(),
         "storage.master_key" => secret(settings.storage.master_key.is_some()),
         "storage.master_key_file" => match &settings.storage.master_key_file {
