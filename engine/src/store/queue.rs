@@ -11,7 +11,7 @@ use entity::Timestamp;
 use entity::ids::{ClientId, RunId};
 use entity::sync_run::Model as Run;
 use entity::words::{SyncRunStatus, WaitReason};
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement};
 use serde_json::Value;
 
 use super::statement::Sql;
@@ -116,25 +116,41 @@ pub(crate) async fn claim(
             " WHERE status = 'QUEUED' AND id IN (",
             " WHERE status = 'QUEUED' AND id = ANY(ARRAY(",
         );
-    for (index, (client, share)) in shares.iter().enumerate() {
-        if index > 0 {
-            sql = sql.text(" UNION ALL ");
-        }
-        sql = of_client(sql.text("SELECT id FROM ("), *client, *share, not_of, now).text(") AS chosen");
+    if sql.backend() == DbBackend::Postgres {
+        // One text for any number of clients: planning a branch for each took longer than running it.
+        let turns = shares
+            .iter()
+            .map(|(client, share)| [(*client).into(), i64::from(*share).into()]);
+        sql = sql
+            .text("SELECT chosen.id FROM ")
+            .rows([("client", "uuid"), ("share", "bigint")], turns)
+            .text(" CROSS JOIN LATERAL (");
+        let client = |sql: Sql| sql.text("row.client");
+        sql = of_client(sql, client, not_of, now).text("row.share FOR UPDATE OF run SKIP LOCKED) AS chosen");
+        return all(connection, sql.text(")) RETURNING *").build()).await;
     }
-    all(connection, sql.either(") RETURNING *", ")) RETURNING *").build()).await
+    for (index, (client, share)) in shares.iter().enumerate() {
+        sql = sql.text(if index > 0 {
+            " UNION ALL SELECT id FROM ("
+        } else {
+            "SELECT id FROM ("
+        });
+        sql = of_client(sql, |sql| sql.bind(*client), not_of, now)
+            .bind(i64::from(*share))
+            .text(") AS chosen");
+    }
+    all(connection, sql.text(") RETURNING *").build()).await
 }
 
-/// Adds the query for up to `share` runs of a client that may run now.
-fn of_client(sql: Sql, client: ClientId, share: u32, not_of: &[String], now: DateTime<Utc>) -> Sql {
-    let mut sql = sql
-        .text(
-            "SELECT run.id FROM sync_run AS run \
+/// Adds the query for runs of a client that may run now, up to the limit that has to follow.
+fn of_client(sql: Sql, client: impl Fn(Sql) -> Sql, not_of: &[String], now: DateTime<Utc>) -> Sql {
+    let sql = sql.text(
+        "SELECT run.id FROM sync_run AS run \
              JOIN integration ON integration.id = run.integration_id \
              JOIN client ON client.id = run.client_id \
              WHERE run.status = 'QUEUED' AND run.client_id = ",
-        )
-        .bind(client)
+    );
+    let mut sql = client(sql)
         .text(" AND run.not_before <= (SELECT ")
         .present(now)
         .text(
@@ -154,8 +170,6 @@ fn of_client(sql: Sql, client: ClientId, share: u32, not_of: &[String], now: Dat
             .text("))");
     }
     sql.text(" ORDER BY run.not_before, run.id LIMIT ")
-        .bind(i64::from(share))
-        .either("", " FOR UPDATE OF run SKIP LOCKED")
 }
 
 async fn any(connection: &impl ConnectionTrait, sql: Sql) -> Result<bool, DbErr> {
