@@ -14,7 +14,7 @@ use super::telling::{tell_all, told_all};
 use super::turns::Turns;
 use crate::ids::{ClientId, IntegrationId, RunId};
 use crate::store::queue::Hold;
-use crate::store::{attempts, fairness, integrations, queue};
+use crate::store::{attempts, claims, fairness, integrations, queue};
 use crate::{Engine, Result, Scope};
 
 /// How often a claim is tried again that another worker's claim of the same integration got in the way of.
@@ -236,13 +236,13 @@ impl Claimer {
             })
             .filter(|(_, share)| *share > 0)
             .collect();
-        let who = queue::Claiming {
+        let who = claims::Claiming {
             worker: &self.worker,
             lease: self.lease,
             now,
         };
         let Some(cap) = protection.runs_per_connector else {
-            return queue::claim(transaction, who, &shares, &[]).await;
+            return claims::claim(transaction, who, &shares, &[]).await;
         };
         // One after the other, because each may be the last that its connector has room for.
         fairness::lock_connectors(transaction).await?;
@@ -250,7 +250,7 @@ impl Claimer {
         for (client, share) in shares {
             for _ in 0..share {
                 let full = fairness::connectors_at(transaction, cap).await?;
-                let claimed = queue::claim(transaction, who, &[(client, 1)], &full).await?;
+                let claimed = claims::claim(transaction, who, &[(client, 1)], &full).await?;
                 if claimed.is_empty() {
                     break;
                 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod attempts;
 pub(crate) mod batch;
+pub(crate) mod claims;
 pub(crate) mod clients;
 pub(crate) mod connectors;
 pub(crate) mod dead_letters;
