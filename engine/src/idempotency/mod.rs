@@ -38,7 +38,7 @@ const AWAITED: TimeDelta = TimeDelta::minutes(2);
 pub struct Asked<'a> {
     /// The caller's key.
     pub key: &'a str,
-    /// The operation's text, and its name where it has one.
+    /// The operation's text in a form that does not depend on its layout, and its name where it has one.
     pub operation: (&'a str, Option<&'a str>),
     /// Its variables.
     pub variables: &'a Value,
@@ -80,32 +80,44 @@ impl Engine {
 impl Idempotency<'_> {
     /// Begins a request under its key.
     pub async fn begin(&self, actor: &Actor, asked: Asked<'_>) -> Result<Begun> {
-        let now = self.0.clock.now();
         let hash = input_hash(asked)?;
         let ticket = Ticket {
             scope: scope(actor),
             key: asked.key.to_owned(),
             owner: self.0.new_uuid(),
         };
-        let first = self.mark(&ticket).await;
+        let marked = self.mark(&ticket).await;
+        let claimed = self.claim(&ticket, hash, marked).await;
+        if matches!(claimed, Ok(None)) {
+            return Ok(Begun::First(ticket));
+        }
+        // Also after an error: a mark that stays would hold the key for a request that never began.
+        if marked {
+            self.unmark(&ticket).await;
+        }
+        claimed.map(|instead| instead.unwrap_or(Begun::InFlight))
+    }
+
+    /// Takes the key; or gives what there is instead.
+    async fn claim(&self, ticket: &Ticket, hash: Vec<u8>, marked: bool) -> Result<Option<Begun>> {
+        let now = self.0.clock.now();
         let expired = (now - KEYS_HOLD).into();
         let known = store::find(self.0.db.reader(), &ticket.scope, &ticket.key)
             .await?
             .filter(|row| row.created_at > expired);
         match known {
             Some(row) if row.input_hash != hash => {
-                return self.instead(&ticket, first, Begun::Mismatch).await;
+                return Ok(Some(Begun::Mismatch));
             }
             Some(Model {
                 answer: Some(sealed), ..
             }) => {
-                let answer = self.open(&ticket, &sealed)?;
-                return self.instead(&ticket, first, Begun::Answered(answer)).await;
+                return Ok(Some(Begun::Answered(self.open(ticket, &sealed)?)));
             }
             Some(row) if row.claimed_until > now.into() => {
-                return self.instead(&ticket, first, Begun::InFlight).await;
+                return Ok(Some(Begun::InFlight));
             }
-            _ if !first => return Ok(Begun::InFlight),
+            _ if !marked => return Ok(Some(Begun::InFlight)),
             _ => {}
         }
         let row = Model {
@@ -120,11 +132,11 @@ impl Idempotency<'_> {
         let transaction = self.0.begin_accepted().await?;
         if store::claim(&transaction, &row, expired).await? {
             transaction.commit().await?;
-            return Ok(Begun::First(ticket));
+            return Ok(None);
         }
         // Somebody was faster by a moment, with or without this input: the next call will tell.
         transaction.rollback().await?;
-        self.instead(&ticket, first, Begun::InFlight).await
+        Ok(Some(Begun::InFlight))
     }
 
     /// Keeps the answer for whoever asks again; without one, the request counts as never made.
@@ -164,13 +176,6 @@ impl Idempotency<'_> {
         if let Err(error) = self.0.coordinator.unlock(&mark(ticket), &owner).await {
             tracing::debug!(%error, "a mark was not given back; it expires");
         }
-    }
-
-    async fn instead(&self, ticket: &Ticket, marked: bool, begun: Begun) -> Result<Begun> {
-        if marked {
-            self.unmark(ticket).await;
-        }
-        Ok(begun)
     }
 
     fn open(&self, ticket: &Ticket, sealed: &[u8]) -> Result<String> {

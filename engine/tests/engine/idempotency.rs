@@ -4,7 +4,9 @@ use std::time::Duration;
 use engine::Engine;
 use engine::idempotency::{Asked, Begun, Ticket};
 use platform::clock::ManualClock;
-use platform::coordination::MemoryCoordinator;
+use platform::coordination::{MemoryCoordinator, RedisCoordinator};
+use platform::settings::{CoordinationSettings, RedisUrl};
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -107,5 +109,35 @@ on_both_databases! {
         assert_eq!(answered(&engine, "k", &json!({ "another": "day" })).await, "today's");
         clock.advance(Duration::from_secs(24 * 60 * 60));
         assert_eq!(engine.retention().purge_answers(&CancellationToken::new()).await.unwrap(), 1);
+    }
+    async fn without_a_coordinator_the_table_tells(world: World) {
+        let clock = ManualClock::default();
+        let settings = CoordinationSettings {
+            redis_url: Some(RedisUrl::parse("redis://127.0.0.1:1").unwrap()),
+            ..CoordinationSettings::default()
+        };
+        let away = RedisCoordinator::connect(&settings, clock.shared()).await.unwrap();
+        let engine = Engine {
+            clock: clock.shared(),
+            coordinator: Arc::new(away),
+            ..world.engine.clone()
+        };
+        let ticket = first(&engine, "k", &json!({ "a": 1 })).await;
+        assert!(matches!(begin(&engine, "k", &json!({ "a": 1 })).await, Begun::InFlight));
+        assert!(matches!(begin(&engine, "k", &json!({ "a": 2 })).await, Begun::Mismatch));
+        engine.idempotency().finish(ticket, Some("the answer")).await.unwrap();
+        assert_eq!(answered(&engine, "k", &json!({ "a": 1 })).await, "the answer");
+    }
+
+    async fn a_request_that_could_not_begin_leaves_its_key_free(world: World) {
+        let clock = ManualClock::default();
+        let engine = process(&world, &clock);
+        let rename = |from: &str, to: &str| format!("ALTER TABLE {from} RENAME TO {to}");
+        let database = world.engine.db.for_migration();
+        database.execute_unprepared(&rename("idempotency_answer", "away")).await.unwrap();
+        let asked = Asked { key: "k", operation: ("mutation { x }", None), variables: &json!({}) };
+        assert!(engine.idempotency().begin(&OPERATOR, asked).await.is_err());
+        database.execute_unprepared(&rename("away", "idempotency_answer")).await.unwrap();
+        first(&engine, "k", &json!({})).await;
     }
 }
