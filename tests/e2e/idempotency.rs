@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tests::{Server, ServerOptions, TestDatabase, Upstream, manifest, on_both_databases};
+use tests::{Redis, Server, ServerOptions, TestDatabase, Upstream, manifest, on_both_databases};
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -103,4 +103,38 @@ on_both_databases! {
         let (other, replayed) = send(last, "once", REGISTER, &json!({ "slug": "other", "name": "Other" })).await;
         assert!(other.contains("BAD_USER_INPUT") && other.contains("a new key") && !replayed, "{other}");
     }
+}
+
+const CREATE: &str = "mutation($input: CreateIntegrationInput!) { createIntegration(input: $input) { integration { id } userErrors { code } } }";
+
+/// No rule of the tables refuses a second integration that is like the first: the key alone does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_hold_without_redis_and_after_it_forgot_everything() {
+    let mut redis = Redis::start().await;
+    let database = TestDatabase::postgresql().await.with_redis(redis.url());
+    let servers = start(&database).await;
+    let upstream = Upstream::start(10).await;
+    let client = servers[0].graphql().register_client("acme").await;
+    servers[0]
+        .graphql()
+        .install_connector("items", &manifest(10))
+        .await;
+    let input = json!({
+        "clientId": client, "connector": "items", "name": "Items", "config": upstream.config("/items"),
+    });
+    redis.kill().await;
+    let calls = (0..20).map(|number| send(&servers[number % servers.len()], "once", CREATE, &input));
+    let answers: BTreeSet<String> = join_all(calls)
+        .await
+        .into_iter()
+        .map(|(answer, _)| answer)
+        .filter(|answer| !answer.contains("\"CONFLICT\""))
+        .collect();
+    assert_eq!(answers.len(), 1, "{answers:#?}");
+    redis.resume().await;
+    for server in &servers {
+        let (again, replayed) = send(server, "once", CREATE, &input).await;
+        assert!(replayed && answers.contains(&again), "{again}");
+    }
+    assert_eq!(database.number("SELECT COUNT(*) FROM integration").await, 1);
 }

@@ -134,6 +134,29 @@ pub(crate) fn failed(error: engine::Error, correlation_id: &str) -> Response {
     response
 }
 
+/// The answer, with a word that tells it from others of its code.
+pub(crate) fn with_reason(mut response: Response, reason: &str) -> Response {
+    for error in &mut response.errors {
+        let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+        extensions.set("reason", reason);
+    }
+    response
+}
+
+/// Whether this is what became of the operation, and asking again would not give a better answer. An answer that was
+/// [presented](present) with a fault of ours, or of something we stand on, is not.
+pub(crate) fn is_final(response: &Response) -> bool {
+    let passing = [Code::Unavailable, Code::Internal].map(|code| Value::from(code.as_str()));
+    let passes = |error: &ServerError| {
+        let code = error
+            .extensions
+            .as_ref()
+            .and_then(|extensions| extensions.get("code"));
+        code.is_none_or(|code| passing.contains(code))
+    };
+    !is_request_error(response) && !response.errors.iter().any(passes)
+}
+
 fn engine_error(error: &ServerError) -> Option<&engine::Error> {
     error
         .source::<engine::Error>()

@@ -56,7 +56,7 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
             ));
         }
     };
-    let keyed = idempotency::keyed(&parts.headers, &parameters).map_err(unreadable)?;
+    let keyed = idempotency::keyed(&parts.headers, &parameters);
     let caller = authenticate(api, &parts.headers, id).map_err(|Unauthenticated| unauthenticated(id))?;
     answer_to(
         api,

@@ -68,18 +68,68 @@ async fn what_could_not_be_executed_may_be_asked_again_under_its_key() {
 #[tokio::test]
 async fn a_key_has_a_shape_and_queries_need_none() {
     let server = Fixture::start().await;
-    for key in ["", &"k".repeat(256)] {
-        let answer = send(&server, key, "application/json", &register("acme")).await;
-        assert_eq!(answer.status, 400, "{key:?}: {answer:?}");
-    }
+    let long = "k".repeat(256);
     let query = json!({ "query": "{ viewer { name } }" });
-    for _ in 0..2 {
-        let answer = send(&server, "k", "application/json", &query).await;
+    for key in ["", "two words", &long] {
+        let answer = send(&server, key, "application/json", &register("acme")).await;
         assert_eq!(
-            (answer.status, answer.header("idempotency-replayed")),
-            (200, None)
+            (answer.status, answer.code().as_str()),
+            (400, "BAD_USER_INPUT"),
+            "{key:?}: {answer:?}"
         );
     }
+    for key in ["k", "k", "two words", &long] {
+        let answer = send(&server, key, "application/json", &query).await;
+        assert_eq!(
+            (answer.status, answer.header("idempotency-replayed")),
+            (200, None),
+            "{key:?}: {answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_who_may_ask_hears_what_is_wrong_with_the_key() {
+    let server = Fixture::guarded("the key of the operator").await;
+    let answer = send(&server, &"k".repeat(256), "application/json", &register("acme")).await;
+    assert_eq!(answer.status, 401, "{answer:?}");
+}
+
+#[tokio::test]
+async fn how_a_request_is_spaced_does_not_make_it_another() {
+    let server = Fixture::start().await;
+    let request = |query: &str, name: &str| json!({ "query": query, "variables": { "name": name } });
+    let first = "mutation($name: String!) { registerClient(input: { slug: \"acme\", name: $name }) { client { id } } }";
+    let spaced = "# again\nmutation ( $name : String! )\n{\n  registerClient(input: {slug: \"acme\" name: $name}) { client { id, } }\n}\n";
+    let made = send(&server, "k", "application/json", &request(first, "Acme")).await;
+    let again = send(&server, "k", "application/json", &request(spaced, "Acme")).await;
+    assert_eq!(
+        (again.header("idempotency-replayed"), again.text()),
+        (Some("true"), made.text()),
+    );
+    // Within a string, a space is something that was said.
+    let other = first.replace("\"acme\"", "\"ac me\"");
+    let other = send(&server, "k", "application/json", &request(&other, "Acme")).await;
+    assert_eq!(
+        other.json()["errors"][0]["extensions"]["reason"],
+        "IDEMPOTENCY_MISMATCH",
+        "{other:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_executed_is_not_executed_again_because_its_answer_could_not_be_read() {
+    let server = Fixture::start().await;
+    let query = "mutation { registerClient(input: { slug: \"acme\", name: \"Acme\" }) { \
+                 client { id integrations(after: \"nonsense\") { edges { cursor } } } userErrors { code } } }";
+    let request = json!({ "query": query });
+    let made = send(&server, "k", "application/json", &request).await;
+    assert_eq!(made.code(), "BAD_USER_INPUT", "{made:?}");
+    let again = send(&server, "k", "application/json", &request).await;
+    assert_eq!(
+        (again.header("idempotency-replayed"), again.text()),
+        (Some("true"), made.text()),
+    );
 }
 
 #[tokio::test]

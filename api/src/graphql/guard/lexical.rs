@@ -1,5 +1,6 @@
 //! The first look: a scan over the bytes that knows just enough of the lexical grammar to count tokens and
-//! nesting, and to not be fooled by what stands in strings and comments.
+//! nesting, and to not be fooled by what stands in strings and comments. It also tells whether two texts are one
+//! document in different layouts.
 
 use super::Refusal;
 
@@ -16,26 +17,14 @@ pub(super) fn check(query: &str) -> Result<(), Refusal> {
             "The query is longer than {MAX_BYTES} bytes"
         )));
     }
-    let bytes = query.as_bytes();
-    let (mut at, mut tokens, mut nesting) = (0, 0_usize, 0_usize);
-    while let Some(&byte) = bytes.get(at) {
-        let start = at;
-        at += 1;
-        match byte {
-            b' ' | b'\t' | b'\r' | b'\n' | b',' => continue,
-            b'#' => {
-                at = end_of_line(bytes, at);
-                continue;
-            }
-            b'"' => at = end_of_string(bytes, start),
-            b'{' | b'(' | b'[' => nesting += 1,
-            b'}' | b')' | b']' => nesting = nesting.saturating_sub(1),
-            b'.' => at = run(bytes, at, |byte| byte == b'.'),
-            byte if is_word(byte) => at = run(bytes, at, is_word),
+    let mut nesting = 0_usize;
+    for (before, token) in tokens(query).enumerate() {
+        match token {
+            b"{" | b"(" | b"[" => nesting += 1,
+            b"}" | b")" | b"]" => nesting = nesting.saturating_sub(1),
             _ => {}
         }
-        tokens += 1;
-        if tokens > MAX_TOKENS {
+        if before >= MAX_TOKENS {
             return Err(Refusal::too_complex(format!(
                 "The query has more than {MAX_TOKENS} tokens"
             )));
@@ -47,6 +36,36 @@ pub(super) fn check(query: &str) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// The text without what GraphQL ignores between tokens (white space, commas, comments).
+pub(super) fn canonical(query: &str) -> String {
+    let tokens: Vec<&[u8]> = tokens(query).collect();
+    String::from_utf8_lossy(&tokens.join(&b' ')).into_owned()
+}
+
+fn tokens(query: &str) -> impl Iterator<Item = &[u8]> {
+    let bytes = query.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = at;
+            let byte = *bytes.get(start)?;
+            at += 1;
+            match byte {
+                b' ' | b'\t' | b'\r' | b'\n' | b',' => continue,
+                b'#' => {
+                    at = end_of_line(bytes, at);
+                    continue;
+                }
+                b'"' => at = end_of_string(bytes, start),
+                b'.' => at = run(bytes, at, |byte| byte == b'.'),
+                byte if is_word(byte) => at = run(bytes, at, is_word),
+                _ => {}
+            }
+            return Some(&bytes[start..at]);
+        }
+    })
 }
 
 fn is_word(byte: u8) -> bool {

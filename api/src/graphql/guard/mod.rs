@@ -84,6 +84,11 @@ pub(crate) fn admit(
     })
 }
 
+/// The text of an admitted document, the same for every layout of it.
+pub(crate) fn canonical(query: &str) -> String {
+    lexical::canonical(query)
+}
+
 /// The parser draws a picture of several lines; a caller wants a sentence and a place.
 fn unreadable(error: &parser::Error) -> Refusal {
     let location = error.positions().next();
