@@ -91,8 +91,21 @@ on_both_databases! {
         assert!(matches!(begin(&heir, "k", &json!({ "a": 2 })).await, Begun::Mismatch));
         let ticket = first(&heir, "k", &json!({ "a": 1 })).await;
         died.idempotency().finish(late, Some("too late")).await.unwrap();
+        assert!(matches!(begin(&died, "k", &json!({ "a": 1 })).await, Begun::InFlight));
         heir.idempotency().finish(ticket, Some("in time")).await.unwrap();
         assert_eq!(answered(&heir, "k", &json!({ "a": 1 })).await, "in time");
+    }
+
+    async fn who_comes_too_late_does_not_free_a_key_that_was_given_away(world: World) {
+        let clock = ManualClock::default();
+        let (died, heir) = (process(&world, &clock), process(&world, &clock));
+        let late = first(&died, "k", &json!({})).await;
+        clock.advance(Duration::from_secs(120));
+        let ticket = first(&heir, "k", &json!({})).await;
+        died.idempotency().finish(late, None).await.unwrap();
+        assert!(matches!(begin(&died, "k", &json!({})).await, Begun::InFlight));
+        heir.idempotency().finish(ticket, Some("in time")).await.unwrap();
+        assert_eq!(answered(&died, "k", &json!({})).await, "in time");
     }
 
     async fn a_key_holds_for_a_day(world: World) {
