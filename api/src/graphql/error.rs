@@ -222,3 +222,34 @@ pub(crate) fn is_request_error(response: &Response) -> bool {
         && !response.errors.is_empty()
         && response.errors.iter().all(|error| error.path.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::PathSegment;
+
+    use super::*;
+
+    /// An answer with data, and this error in one of its fields.
+    fn executed(source: Option<Fault>) -> Response {
+        let mut error = ServerError::new("something", None);
+        error.path = vec![PathSegment::Field("registerClient".to_owned())];
+        error.source = source.map(|fault| Arc::new(fault) as _);
+        let mut response = Response::new(Value::Object(Default::default()));
+        response.errors = vec![error];
+        present(&mut response, "correlation");
+        response
+    }
+
+    #[test]
+    fn an_answer_is_final_unless_asking_again_may_better_it() {
+        assert!(is_final(&Response::new(Value::Object(Default::default()))));
+        assert!(is_final(&executed(Some(Fault::bad_input("a cursor")))));
+        assert!(!is_final(&executed(Some(Fault::unavailable("a database")))));
+        assert!(!is_final(&executed(None)), "nobody's error is ours");
+        assert!(!is_final(&answer(
+            Code::BadUserInput,
+            "was not executed",
+            "correlation"
+        )));
+    }
+}
