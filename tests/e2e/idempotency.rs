@@ -6,8 +6,6 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use tests::{Redis, Server, ServerOptions, TestDatabase, Upstream, manifest, on_both_databases};
 
-const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-
 /// `serve` on SQLite; on PostgreSQL and Redis two APIs, and nobody who works.
 async fn start(database: &TestDatabase) -> Vec<Server> {
     let roles: &[&str] = if database.is_sqlite() {
@@ -17,10 +15,7 @@ async fn start(database: &TestDatabase) -> Vec<Server> {
     };
     let mut servers = Vec::new();
     for role in roles {
-        let options = ServerOptions::default()
-            .command(&[role])
-            .with("SYNCLINE_MASTER_KEY", KEY);
-        servers.push(Server::start_with(database, options).await);
+        servers.push(Server::start_with(database, ServerOptions::role(role)).await);
     }
     servers
 }

@@ -8,8 +8,6 @@ use tests::{
     run_command_with,
 };
 
-const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-
 /// Every series and its value.
 async fn scrape(server: &GraphQl) -> BTreeMap<String, f64> {
     let answer = server.get("/metrics").await.expect("an answer");
@@ -81,13 +79,9 @@ on_both_databases! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn metrics_are_the_operator_s_on_an_api_and_on_a_scheduler() {
     let database = TestDatabase::postgresql().await;
-    let role = |name: &str| {
-        ServerOptions::default()
-            .command(&[name])
-            .with("SYNCLINE_MASTER_KEY", KEY)
-    };
     for name in ["api", "scheduler"] {
-        let with_key = role(name).with("SYNCLINE_OPERATOR_KEY", "an-operator-s-key-of-some-length");
+        let with_key =
+            ServerOptions::role(name).with("SYNCLINE_OPERATOR_KEY", "an-operator-s-key-of-some-length");
         let server = Server::start_with(&database, with_key).await;
         let api = server.graphql();
         assert_eq!(
@@ -108,7 +102,7 @@ async fn metrics_are_the_operator_s_on_an_api_and_on_a_scheduler() {
     let options = database
         .environment()
         .into_iter()
-        .fold(role("scheduler"), |options, (name, value)| {
+        .fold(ServerOptions::role("scheduler"), |options, (name, value)| {
             options.with(&name, value)
         })
         .with("SYNCLINE_LISTEN", "0.0.0.0:0");

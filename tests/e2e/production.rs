@@ -5,13 +5,9 @@ use tests::{
     GraphQl, Redis, Server, ServerOptions, Subscription, TestDatabase, Upstream, eventually, manifest,
 };
 
-const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-
-/// One process of several: no role makes a master key of its own.
+/// One process of several.
 pub(crate) fn role(name: &str) -> ServerOptions {
-    ServerOptions::default()
-        .command(&[name])
-        .with("SYNCLINE_MASTER_KEY", KEY)
+    ServerOptions::role(name)
         .with("SYNCLINE_LEASE_SECONDS", 3)
         // Nothing is kept in files: a container's file system may be read-only.
         .with("SYNCLINE_DATA_DIR", "/dev/null/nowhere")

@@ -5,16 +5,9 @@ use tests::{
     GraphQl, Server, ServerOptions, TestDatabase, Upstream, eventually, manifest, on_both_databases,
 };
 
-const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-
 /// `serve` on SQLite; on PostgreSQL and Redis an API and two schedulers. One worker a process.
 async fn start(database: &TestDatabase) -> Vec<Server> {
-    let options = |role: &str| {
-        ServerOptions::default()
-            .command(&[role])
-            .with("SYNCLINE_MASTER_KEY", KEY)
-            .with("SYNCLINE_WORKERS", 1)
-    };
+    let options = |role: &str| ServerOptions::role(role).with("SYNCLINE_WORKERS", 1);
     let roles: &[&str] = if database.is_sqlite() {
         &["serve"]
     } else {

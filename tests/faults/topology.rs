@@ -25,9 +25,7 @@ pub(crate) struct Topology {
 }
 
 async fn process(database: &TestDatabase, role: &str) -> Server {
-    let options = ServerOptions::default()
-        .command(&[role])
-        .with("SYNCLINE_MASTER_KEY", "07".repeat(32))
+    let options = ServerOptions::role(role)
         .with("SYNCLINE_LEASE_SECONDS", LEASE.as_secs())
         .with("SYNCLINE_WORKERS", 8)
         .with("RUST_LOG", "warn,api=info");

@@ -44,6 +44,14 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
+    /// One process of several, which must all seal with the same key: no split role makes one of its own.
+    #[must_use]
+    pub fn role(name: &str) -> Self {
+        Self::default()
+            .command(&[name])
+            .with("SYNCLINE_MASTER_KEY", "07".repeat(32))
+    }
+
     /// With one more environment variable.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl ToString) -> Self {

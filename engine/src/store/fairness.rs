@@ -65,9 +65,9 @@ pub(crate) async fn lock_clients(
     }
     // A row each and nothing beside it, so that the function is called once for each.
     let statement = Sql::new(DbBackend::Postgres)
-        .text("SELECT id FROM unnest(ARRAY[")
-        .list(clients.iter().copied())
-        .text("]::uuid[]) AS wanted (id) WHERE pg_try_advisory_xact_lock(")
+        .text("SELECT id FROM ")
+        .rows([("id", "uuid")], clients.iter().map(|client| [(*client).into()]))
+        .text(" WHERE pg_try_advisory_xact_lock(")
         .bind(CLIENTS)
         .text(", hashtext(id::text))")
         .build();
@@ -99,11 +99,12 @@ pub(crate) async fn running(
         return Ok(HashMap::new());
     }
     let statement = Sql::new(connection.get_database_backend())
-        .text(
-            "SELECT client_id, COUNT(*) AS running FROM sync_run WHERE status = 'RUNNING' AND client_id IN (",
+        .text("SELECT client_id, COUNT(*) AS running FROM ")
+        .rows(
+            [("client", "uuid")],
+            clients.iter().map(|client| [(*client).into()]),
         )
-        .list(clients.iter().copied())
-        .text(") GROUP BY client_id")
+        .text(" JOIN sync_run ON sync_run.client_id = row.client WHERE status = 'RUNNING' GROUP BY client_id")
         .build();
     let rows = connection.query_all_raw(statement).await?;
     rows.iter()
