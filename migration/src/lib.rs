@@ -16,6 +16,7 @@ mod m20261121_000005_letters_logs_events;
 mod m20261125_000001_idempotency_answers;
 mod m20261125_000002_fair_claims;
 mod m20261125_000003_run_keys;
+mod m20261125_000004_record_changes;
 mod sql;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000001_idempotency_answers::Migration),
             Box::new(m20261125_000002_fair_claims::Migration),
             Box::new(m20261125_000003_run_keys::Migration),
+            Box::new(m20261125_000004_record_changes::Migration),
         ]
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use entity::ids::{IntegrationId, RecordId};
 use entity::record::{Column, Entity, Model};
 use entity::{Timestamp, integration, stream_state};
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter, QuerySelect, Select};
 
 use super::keyset;
@@ -81,7 +81,10 @@ pub(crate) fn by_change(
     window: &Window<i64>,
 ) -> Select<Entity> {
     let columns = [Column::ChangeNumber.into_expr()];
-    let query = of_stream(stream, include_deleted).filter(Column::ChangeNumber.gt(changed_after));
+    let query = of_stream(stream, include_deleted)
+        .filter(Column::ChangeNumber.gt(changed_after))
+        // The index holds what is over 0, and a database takes it only where that is said.
+        .filter(Expr::cust("change_number > 0"));
     keyset::window(query, &columns, OrderDirection::Asc, window, |number| {
         vec![(*number).into()]
     })

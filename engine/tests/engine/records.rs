@@ -2,7 +2,7 @@ use engine::ids::{IntegrationId, RecordId};
 use engine::records::{Record, RecordList};
 use engine::{Actor, Error, Listing, PageRequest, Paged, Result};
 use entity::record;
-use sea_orm::{ActiveModelTrait, Set};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, Set, Statement};
 
 use crate::world::{OPERATOR, World, new_id, on_both_databases};
 
@@ -126,5 +126,56 @@ on_both_databases! {
         assert!(page_of(&world, &OPERATOR, &unknown, &PageRequest::default()).await.unwrap().items.is_empty());
         let bad = RecordList { changed_after: Some("yesterday".to_owned()), ..list(integration.id) };
         assert!(matches!(page_of(&world, &OPERATOR, &bad, &PageRequest::default()).await, Err(Error::BadCursor)));
+    }
+}
+
+/// What the database says it would do.
+async fn plan(world: &World, sql: &str) -> String {
+    let reader = world.engine.db.reader();
+    let backend = reader.get_database_backend();
+    let (explain, column) = match backend {
+        DbBackend::Postgres => ("EXPLAIN", "QUERY PLAN"),
+        _ => ("EXPLAIN QUERY PLAN", "detail"),
+    };
+    let statement = Statement::from_string(backend, format!("{explain} {sql}"));
+    let rows = reader.query_all_raw(statement).await.unwrap();
+    let lines = rows.iter().map(|row| row.try_get("", column).unwrap());
+    lines.collect::<Vec<String>>().join("\n")
+}
+
+on_both_databases! {
+    async fn a_stream_that_the_statistics_do_not_know_is_looked_up_by_key(world: World) {
+        let (_, integration) = world.furnished().await;
+        let known = world.stream(integration.id, "users").await;
+        let (rows, bytes) = match world.engine.db.reader().get_database_backend() {
+            DbBackend::Postgres => ("generate_series(1, 5000) AS n (n)", "bytea"),
+            _ => (
+                "(WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 5000) SELECT n FROM n) AS n",
+                "blob",
+            ),
+        };
+        let transaction = world.begin().await;
+        transaction
+            .execute_unprepared(&format!(
+                "INSERT INTO record (stream_id, key, data, hash, change_number, change, first_seen_at, changed_at) \
+                 SELECT {known}, 'key ' || n, '{{}}', CAST('0123456789abcdef' AS {bytes}), n, 0, 1, 1 FROM {rows}"
+            ))
+            .await
+            .unwrap();
+        transaction.commit().await.unwrap();
+        world.engine.db.for_migration().execute_unprepared("ANALYZE").await.unwrap();
+
+        let unknown = known + 1;
+        let by_key = plan(&world, &format!("SELECT hash FROM record WHERE stream_id = {unknown} AND key = 'a'")).await;
+        assert!(by_key.contains("record_key"), "{by_key}");
+        let by_change = plan(
+            &world,
+            &format!(
+                "SELECT * FROM record WHERE stream_id = {known} AND change_number > 4000 AND change_number > 0 \
+                 ORDER BY change_number LIMIT 10"
+            ),
+        )
+        .await;
+        assert!(by_change.contains("record_change"), "{by_change}");
     }
 }
