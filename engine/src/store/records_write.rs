@@ -67,6 +67,26 @@ pub(crate) async fn plan_afresh(connection: &impl ConnectionTrait) -> Result<(),
     Ok(())
 }
 
+/// What most of the records of an [`upsert`] are thought to be. It decides what they cost, never what becomes of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// New or changed, as in a first sync.
+    Changed,
+    /// As they are in the table already.
+    Unchanged,
+}
+
+impl Expected {
+    /// As it was with the records before.
+    pub(crate) fn of(changed: i64, records: i64) -> Self {
+        if changed * 2 > records {
+            Self::Changed
+        } else {
+            Self::Unchanged
+        }
+    }
+}
+
 /// Writes what is new or has changed; `first` is the first of as many change numbers as there are records.
 pub(crate) async fn upsert(
     connection: &impl ConnectionTrait,
@@ -74,6 +94,7 @@ pub(crate) async fn upsert(
     first: i64,
     now: DateTime<Utc>,
     records: Packed,
+    expected: Expected,
 ) -> Result<Upserted, DbErr> {
     if records.is_empty() {
         return Ok(Upserted::default());
@@ -101,10 +122,11 @@ pub(crate) async fn upsert(
         .bind(now)
         .text(" FROM ");
     let mut sql = rows.table(sql);
-    sql = match backend {
+    sql = match (backend, expected) {
         // An upsert locks the row that it meets before its WHERE leaves the row alone, and a lock is a write
-        // of the row. So only what is new or has changed gets that far. LIMIT makes it a look-up a record.
-        DbBackend::Postgres => sql
+        // of the row. So only what is new or has changed gets that far. LIMIT makes it a look-up a record, a
+        // quarter of what the statement costs in a first sync, which finds nothing.
+        (DbBackend::Postgres, Expected::Unchanged) => sql
             .text(
                 " LEFT JOIN LATERAL (SELECT record.hash, record.deleted_at FROM record WHERE record.key = row.key \
                  AND record.stream_id = ",
@@ -115,7 +137,7 @@ pub(crate) async fn upsert(
                  WHERE old.hash IS NULL OR old.hash <> row.hash OR old.deleted_at IS NOT NULL",
             ),
         // Without a WHERE, SQLite reads the ON of the conflict as one of a join.
-        _ => sql.text(" WHERE TRUE"),
+        (_, _) => sql.text(" WHERE TRUE"),
     };
     let statement = sql
         .text(
@@ -147,7 +169,7 @@ pub(crate) async fn upsert(
         .bind(stream)
         .text(" AND change_number >= ")
         .bind(first)
-        .text(" AND change = 0")
+        .text(" AND change_number > 0 AND change = 0")
         .build();
     let row = connection.query_one_raw(count).await?;
     let added: i64 = row

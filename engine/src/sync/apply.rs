@@ -16,6 +16,7 @@ use crate::Engine;
 use crate::queue::Claim;
 use crate::runs::SyncProgress;
 use crate::store::packed::Packed;
+use crate::store::records_write::Expected;
 use crate::store::run_log::LogLine;
 use crate::store::{queue, records_write, rejected, run_log, run_streams, stream_state};
 use crate::topics;
@@ -48,6 +49,8 @@ pub(super) struct Applier<'a> {
     /// The refresh that marks what it sees.
     pub(super) marking: Option<i64>,
     pub(super) notes: usize,
+    /// What most of the records are, as far as the last ones tell.
+    pub(super) expected: Expected,
 }
 
 /// What was written.
@@ -103,13 +106,17 @@ impl Applier<'_> {
             for batch in batches {
                 let size = i64::try_from(batch.len()).unwrap_or(i64::MAX);
                 let seen = self.marking.map(|generation| (generation, batch.clone()));
-                let upserted = records_write::upsert(&transaction, self.stream_id, first, now, batch).await?;
+                let upserted =
+                    records_write::upsert(&transaction, self.stream_id, first, now, batch, self.expected)
+                        .await?;
                 if let Some((generation, batch)) = seen {
                     records_write::mark_seen(&transaction, self.stream_id, generation, batch).await?;
                 }
+                let changed = upserted.added + upserted.updated;
+                self.expected = Expected::of(changed, size);
                 done.records_added += upserted.added;
                 done.records_updated += upserted.updated;
-                done.records_unchanged += size - upserted.added - upserted.updated;
+                done.records_unchanged += size - changed;
                 first += size;
             }
         }
