@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::Response;
 
 use super::error::HttpError;
+use crate::clock::{Clock, SystemClock};
 
 /// The most that is set aside for a body because of what it says of itself.
 const BELIEVED: usize = 1 << 20;
@@ -55,4 +56,53 @@ pub(super) async fn read(
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+/// A body that is read piece by piece, for whoever looks at each piece once: under the same bounds as one that is
+/// read whole, except that time counts only while we wait for the other side. A body that we are slow to use is not
+/// late.
+#[derive(Debug)]
+pub struct BodyStream {
+    response: Response,
+    left: usize,
+    limit: usize,
+    stall: Duration,
+    patience: Duration,
+    timeout: Duration,
+}
+
+impl BodyStream {
+    pub(super) fn new(response: Response, limit: usize, stall: Duration, timeout: Duration) -> Self {
+        Self {
+            response,
+            left: limit,
+            limit,
+            stall,
+            patience: timeout,
+            timeout,
+        }
+    }
+
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// When the body is larger than allowed, stops coming, takes too long, ends early or cannot be decompressed.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, HttpError> {
+        let started = SystemClock.monotonic();
+        let url = self.response.url().clone();
+        let patience = self.stall.min(self.patience);
+        let piece = match tokio::time::timeout(patience, self.response.chunk()).await {
+            Err(_) if self.stall <= self.patience => Err(HttpError::Stalled { after: self.stall }),
+            Err(_) => Err(HttpError::late(&url, self.timeout)),
+            Ok(piece) => piece.map_err(|error| HttpError::of_body(error, &url, self.timeout)),
+        }?;
+        self.patience = self.patience.saturating_sub(SystemClock.monotonic() - started);
+        if let Some(piece) = &piece {
+            self.left = self
+                .left
+                .checked_sub(piece.len())
+                .ok_or(HttpError::TooLarge { limit: self.limit })?;
+        }
+        Ok(piece)
+    }
 }

@@ -160,14 +160,19 @@ impl HttpError {
         }
     }
 
+    /// The whole call took too long.
+    pub(super) fn late(url: &Url, after: Duration) -> Self {
+        Self::Timeout {
+            target: target_of(url),
+            after,
+        }
+    }
+
     /// What the client says of a body that did not come whole.
     pub(super) fn of_body(error: reqwest::Error, url: &Url, timeout: Duration) -> Self {
         let error = error.without_url();
         if error.is_timeout() {
-            return Self::Timeout {
-                target: target_of(url),
-                after: timeout,
-            };
+            return Self::late(url, timeout);
         }
         // A decoder's complaint is an io::Error that is none of the connection's.
         match find::<io::Error>(&error).map(io::Error::kind) {

@@ -23,6 +23,7 @@ use bytes::Bytes;
 use reqwest::{Method, Request, RequestBuilder, Response};
 use url::Url;
 
+pub use body::BodyStream;
 pub use error::{Blocked, HttpError, redacted};
 pub use guard::NetworkPolicy;
 pub use tls::install_crypto_provider;
@@ -66,6 +67,15 @@ pub struct HttpClient {
     inner: reqwest::Client,
     limits: HttpLimits,
     policy: Arc<NetworkPolicy>,
+}
+
+/// What the time limit of a call is for.
+#[derive(Debug, Clone, Copy)]
+enum Limited {
+    /// All of it.
+    Call,
+    /// Until the body begins.
+    Head,
 }
 
 /// The HTTP client could not be set up.
@@ -126,16 +136,40 @@ impl HttpClient {
     ///
     /// # Errors
     /// When no answer's head came; an error status is an answer.
-    pub async fn execute(&self, mut request: Request) -> Result<Response, HttpError> {
+    pub async fn execute(&self, request: Request) -> Result<Response, HttpError> {
+        self.follow(request, Limited::Call).await
+    }
+
+    /// As [`HttpClient::execute`], for a body that is read with [`HttpClient::stream_body`]: the time limit is the
+    /// head's, and the body has its own.
+    ///
+    /// # Errors
+    /// As [`HttpClient::execute`].
+    pub async fn open(&self, request: Request) -> Result<Response, HttpError> {
+        self.follow(request, Limited::Head).await
+    }
+
+    async fn follow(&self, mut request: Request, limited: Limited) -> Result<Response, HttpError> {
         let timeout = request.timeout().copied().unwrap_or(self.limits.request_timeout);
         let started = SystemClock.monotonic();
         for _ in 0..=self.limits.max_redirects {
             self.policy.check(request.url())?;
             let left = timeout.saturating_sub(SystemClock.monotonic() - started);
-            *request.timeout_mut() = Some(left);
             let url = request.url().clone();
-            let sent = redirect::Sent::of(&request);
-            let response = self.inner.execute(request).await;
+            let sent;
+            let response = match limited {
+                Limited::Call => {
+                    *request.timeout_mut() = Some(left);
+                    sent = redirect::Sent::of(&request);
+                    self.inner.execute(request).await
+                }
+                Limited::Head => {
+                    *request.timeout_mut() = None;
+                    sent = redirect::Sent::of(&request);
+                    let call = tokio::time::timeout(left, self.inner.execute(request));
+                    call.await.map_err(|_| HttpError::late(&url, timeout))?
+                }
+            };
             let response = response
                 .map_err(|error| HttpError::of_call(error, &url, timeout, self.limits.connect_timeout))?;
             match redirect::next(&response, sent)? {
@@ -146,6 +180,13 @@ impl HttpClient {
         Err(HttpError::Redirects {
             reason: format!("there were more than {}", self.limits.max_redirects),
         })
+    }
+
+    /// The body piece by piece, up to `max` bytes and the client's own bound, counted after decompression; waiting
+    /// for pieces takes at most `timeout`.
+    pub fn stream_body(&self, response: Response, max: usize, timeout: Duration) -> BodyStream {
+        let limit = max.min(self.limits.max_body_bytes);
+        BodyStream::new(response, limit, self.limits.stall_timeout, timeout)
     }
 
     /// The body, up to `max` bytes and the client's own bound, counted after decompression.

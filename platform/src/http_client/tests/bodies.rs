@@ -128,3 +128,53 @@ async fn a_server_that_says_nothing_is_given_up() {
         "{error}"
     );
 }
+
+async fn streamed(client: &HttpClient, url: &Url, timeout: Duration) -> Result<Bytes, HttpError> {
+    let request = client.request(Method::GET, url)?.build().unwrap();
+    let response = client.open(request).await?;
+    let mut body = client.stream_body(response, usize::MAX, timeout);
+    let mut whole = Vec::new();
+    while let Some(piece) = body.next().await? {
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.into())
+}
+
+#[tokio::test]
+async fn a_body_that_is_read_piece_by_piece_has_the_same_bounds() {
+    let patience = Duration::from_secs(5);
+    let plain = "0123456789".repeat(50_000);
+    let body = gzip(plain.as_bytes());
+    let server = Server::answering(move |_| gzipped(&body), Then::Close).await;
+    let read = streamed(&client(&[&server]), &server.url("/"), patience).await;
+    assert_eq!(read.unwrap(), plain);
+
+    let bomb = gzip(&vec![0; 64 << 20]);
+    let server = Server::answering(move |_| gzipped(&bomb), Then::Close).await;
+    let error = streamed(&client(&[&server]), &server.url("/"), patience).await;
+    assert_eq!(error.unwrap_err(), HttpError::TooLarge { limit: 1 << 20 });
+
+    let half = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf";
+    let server = Server::answering(|_| half.into(), Then::Close).await;
+    let error = streamed(&client(&[&server]), &server.url("/"), patience).await;
+    assert_eq!(error.unwrap_err(), HttpError::Truncated);
+
+    let server = Server::answering(|_| half.into(), Then::Hang).await;
+    let error = streamed(&client(&[&server]), &server.url("/"), patience).await;
+    assert_eq!(error.unwrap_err().code(), "STALLED");
+    let error = streamed(&client(&[&server]), &server.url("/"), Duration::from_millis(50)).await;
+    assert_eq!(error.unwrap_err().code(), "TIMEOUT");
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_is_late_also_where_the_body_would_flow() {
+    let server = Server::answering(|_| Vec::new(), Then::Hang).await;
+    let client = client(&[&server]);
+    let mut request = client
+        .request(Method::GET, &server.url("/"))
+        .unwrap()
+        .build()
+        .unwrap();
+    *request.timeout_mut() = Some(Duration::from_millis(50));
+    assert_eq!(client.open(request).await.unwrap_err().code(), "TIMEOUT");
+}
