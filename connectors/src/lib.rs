@@ -12,6 +12,7 @@
 //! - [`template`]: the manifest's braces, evaluated as Python would.
 //! - [`datetime`]: its dates, formatted and parsed as Python would.
 //! - `http`: one request and what its answer means.
+//! - `decode`: its body, made into JSON.
 //! - [`read`]: requests → pages of [`record`]s, with checkpoints.
 //! - [`canonical`], [`key`]: what makes two records equal, and the same.
 //! - [`catalog`]: the manifests that we ship.
@@ -24,6 +25,7 @@
 pub mod canonical;
 pub mod catalog;
 pub mod datetime;
+mod decode;
 pub mod error;
 mod http;
 pub mod json;

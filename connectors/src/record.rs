@@ -130,8 +130,17 @@ fn fnmatch(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// Cuts the records at `path` out of `body`, in one pass.
+/// Cuts the records at `path` out of `body`, in one pass. A body that is an array is a sequence of bodies.
 pub fn select(body: &Body, path: &[PathPart]) -> Result<Vec<Record>, JsonError> {
+    cut(body, path, true)
+}
+
+/// The same, for a document that stands for itself even where it is an array: a row.
+pub(crate) fn select_in_row(row: &Body, path: &[PathPart]) -> Result<Vec<Record>, JsonError> {
+    cut(row, path, false)
+}
+
+fn cut(body: &Body, path: &[PathPart], sequence: bool) -> Result<Vec<Record>, JsonError> {
     let mut scanner = Scanner::new(body.as_str());
     scanner.space();
     let each_match = path
@@ -142,7 +151,7 @@ pub fn select(body: &Body, path: &[PathPart]) -> Result<Vec<Record>, JsonError> 
         each_match,
         records: Vec::new(),
     };
-    if scanner.kind()? == Kind::Array {
+    if sequence && scanner.kind()? == Kind::Array {
         let mut more = scanner.open(b']');
         while more {
             selection.walk(&mut scanner, path, 1)?;

@@ -1,7 +1,7 @@
 //! One HTTP exchange: a request out, an answer with its whole body back, or a classified failure.
 
 use bytes::Bytes;
-use platform::http_client::HttpError;
+use platform::http_client::{BodyStream, HttpError};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -38,11 +38,34 @@ impl Answer {
     }
 }
 
+/// What becomes of a good answer's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// It is read with its answer.
+    Whole,
+    /// It is left where it is, to be read piece by piece.
+    Flowing,
+}
+
+/// An answer, and its body where that was left to flow.
+pub(super) type Exchanged = (Answer, Option<BodyStream>);
+
 /// Sends a request and reads the body, within the session's bounds.
 pub(super) async fn exchange(session: &Session, request: reqwest::Request) -> Result<Answer, ReadError> {
+    exchange_as(session, request, Reading::Whole)
+        .await
+        .map(|(answer, _)| answer)
+}
+
+/// The same, with the body read as told.
+pub(super) async fn exchange_as(
+    session: &Session,
+    request: reqwest::Request,
+    reading: Reading,
+) -> Result<Exchanged, ReadError> {
     let context = &session.context;
     let Some(gate) = &context.gate else {
-        return exchange_ungated(session, request).await.0;
+        return exchange_ungated(session, request, reading).await.0;
     };
     let url = request.url().clone();
     let host = gate::host(&url);
@@ -55,19 +78,23 @@ pub(super) async fn exchange(session: &Session, request: reqwest::Request) -> Re
             error
         })?,
     }
-    let (answer, seen) = exchange_ungated(session, request).await;
+    let (answer, seen) = exchange_ungated(session, request, reading).await;
     gate.seen(&host, seen).await;
     answer
 }
 
-async fn exchange_ungated(session: &Session, request: reqwest::Request) -> (Result<Answer, ReadError>, Seen) {
+async fn exchange_ungated(
+    session: &Session,
+    request: reqwest::Request,
+    reading: Reading,
+) -> (Result<Exchanged, ReadError>, Seen) {
     let context = &session.context;
     let url = request.url().clone();
     let limit = context.limits.page_timeout;
     let outcome = tokio::select! {
         biased;
         () = context.cancel.cancelled() => return (Err(ReadError::cancelled()), Seen::Nothing),
-        outcome = talk(session, request) => outcome,
+        outcome = talk(session, request, reading) => outcome,
         () = context.clock.sleep(limit) => {
             session.count(0);
             let message = format!("No whole answer came within {} seconds.", limit.as_secs());
@@ -75,7 +102,7 @@ async fn exchange_ungated(session: &Session, request: reqwest::Request) -> (Resu
             return (Err(error), Seen::Fails { patience: None });
         }
     };
-    let seen = Seen::of(outcome.as_ref(), context.clock.now());
+    let seen = Seen::of(outcome.as_ref().map(|(answer, _)| answer), context.clock.now());
     let answer = outcome.map_err(|error| {
         session.count(0);
         let mut error = classify(session, &error);
@@ -85,9 +112,17 @@ async fn exchange_ungated(session: &Session, request: reqwest::Request) -> (Resu
     (answer, seen)
 }
 
-async fn talk(session: &Session, request: reqwest::Request) -> Result<Answer, HttpError> {
+async fn talk(
+    session: &Session,
+    request: reqwest::Request,
+    reading: Reading,
+) -> Result<Exchanged, HttpError> {
     let http = &session.context.http;
-    let response = http.execute(request).await?;
+    let limits = session.context.limits;
+    let response = match reading {
+        Reading::Whole => http.execute(request).await?,
+        Reading::Flowing => http.open(request).await?,
+    };
     let status = response.status().as_u16();
     let url = response.url().clone();
     let mut headers = Map::new();
@@ -103,19 +138,23 @@ async fn talk(session: &Session, request: reqwest::Request) -> Result<Answer, Ht
             }
         }
     }
-    let body = http
-        .read_body(response, session.context.limits.max_body_bytes)
-        .await?;
-    session.count(body.len());
-    Ok(Answer {
+    let mut answer = Answer {
         status,
         headers,
         url,
-        body,
-    })
+        body: Bytes::new(),
+    };
+    if reading == Reading::Flowing && answer.is_usable() {
+        session.count(0);
+        let stream = http.stream_body(response, limits.max_body_bytes, limits.page_timeout);
+        return Ok((answer, Some(stream)));
+    }
+    answer.body = http.read_body(response, limits.max_body_bytes).await?;
+    session.count(answer.body.len());
+    Ok((answer, None))
 }
 
-fn classify(session: &Session, error: &HttpError) -> ReadError {
+pub(super) fn classify(session: &Session, error: &HttpError) -> ReadError {
     let (kind, retryable) = match error {
         HttpError::Blocked(_) => (ErrorKind::Config, false),
         HttpError::Timeout { .. } | HttpError::Stalled { .. } => (ErrorKind::Timeout, true),

@@ -14,6 +14,7 @@ pub(crate) mod answer;
 pub(crate) mod authenticator;
 mod backoff;
 pub(crate) mod excerpt;
+pub(crate) mod flow;
 pub(crate) mod gate;
 mod link;
 mod merge;

@@ -7,11 +7,12 @@ use reqwest::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, Head
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::answer::{Answer, exchange};
+use super::answer::{Answer, Exchanged, Reading, exchange_as};
+use super::flow::{Flow, Source};
 use super::merge::{self, Part};
 use super::session::{Names, Session, display};
 use super::{address, authenticator, backoff, retry_after, verdict};
-use crate::manifest::components::{HttpMethod, HttpRequester, RequestBody, ResponseAction};
+use crate::manifest::components::{Decoder, HttpMethod, HttpRequester, RequestBody, ResponseAction};
 use crate::read::{ErrorKind, NoteLevel, ReadError, RetryMode};
 use crate::template::ValidTypes;
 
@@ -37,22 +38,59 @@ pub(crate) async fn send(
     path: Option<&str>,
     injected: &Injected,
 ) -> Result<Answer, ReadError> {
+    send_as(session, requester, names, path, injected, Reading::Whole)
+        .await
+        .map(|(answer, _)| answer)
+}
+
+/// The same, for a body that is rows: they are there as soon as the answer's head is.
+pub(crate) async fn open(
+    session: &Session,
+    requester: &HttpRequester,
+    names: &Names<'_>,
+    path: Option<&str>,
+    injected: &Injected,
+    decoder: &Decoder,
+) -> Result<(Answer, Flow), ReadError> {
+    let reading = if verdict::looks_at_bodies(&requester.error_handler) {
+        Reading::Whole
+    } else {
+        Reading::Flowing
+    };
+    let (answer, stream) = send_as(session, requester, names, path, injected, reading).await?;
+    let source = match stream {
+        Some(stream) => Source::Stream(stream),
+        None => Source::Whole(answer.body.clone()),
+    };
+    let limit = session.context.limits.max_body_bytes;
+    let flow = Flow::new(source, answer.url.clone(), answer.status, decoder, limit);
+    Ok((answer, flow))
+}
+
+async fn send_as(
+    session: &Session,
+    requester: &HttpRequester,
+    names: &Names<'_>,
+    path: Option<&str>,
+    injected: &Injected,
+    reading: Reading,
+) -> Result<Exchanged, ReadError> {
     let mut tries = Tries::default();
     let started = session.context.clock.monotonic();
     loop {
         let request = build(session, requester, names, path, injected).await?;
-        let failure = match exchange(session, request).await {
-            Ok(answer) => {
+        let failure = match exchange_as(session, request, reading).await {
+            Ok((answer, stream)) => {
                 let verdict = verdict::interpret(session, &requester.error_handler, &answer)?;
                 match verdict.action {
-                    ResponseAction::Success => return Ok(answer),
+                    ResponseAction::Success => return Ok((answer, stream)),
                     ResponseAction::Ignore => {
                         let message = format!(
                             "An answer with status {} was ignored, as the manifest says.",
                             answer.status
                         );
                         session.note(NoteLevel::Info, message);
-                        return Ok(answer);
+                        return Ok((answer, stream));
                     }
                     _ => {}
                 }

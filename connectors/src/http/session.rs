@@ -69,6 +69,11 @@ impl Session {
     /// Counts a request and the bytes of its answer.
     pub(super) fn count(&self, bytes: usize) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        self.count_bytes(bytes);
+    }
+
+    /// Counts bytes of a body that is read piece by piece.
+    pub(super) fn count_bytes(&self, bytes: usize) {
         self.bytes
             .fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
     }

@@ -17,7 +17,8 @@ use super::requester::{self, Injected};
 use super::session::{Session, display};
 use super::{address, excerpt};
 use crate::datetime;
-use crate::manifest::components::{OAuthAuthenticator, SessionTokenAuthenticator, Text};
+use crate::decode;
+use crate::manifest::components::{Decoder, OAuthAuthenticator, SessionTokenAuthenticator, Text};
 use crate::read::{ErrorKind, NoteLevel, ReadError, RetryMode};
 use crate::template::ValidTypes;
 
@@ -282,7 +283,10 @@ pub(super) async fn session_token(
         }
     }
     let answer = requester::send(session, &login.login_requester, &[], None, &Injected::default()).await?;
-    let json = answer.json_or_empty();
+    let json = match login.decoder {
+        Decoder::Xml => xml_or_empty(&answer),
+        _ => answer.json_or_empty(),
+    };
     let mut found = Some(&json);
     for part in &login.session_token_path {
         found = found.and_then(|value| value.get(part));
@@ -309,4 +313,13 @@ pub(super) async fn session_token(
         }),
     );
     Ok(value)
+}
+
+/// A login's XML as a tree; what is none has no token.
+fn xml_or_empty(answer: &Answer) -> Value {
+    let content_type = answer.header("content-type");
+    match decode::document(&Decoder::Xml, &answer.body, content_type, answer.body.len()) {
+        Ok(decode::Document::Made(text)) => serde_json::from_str(&text).unwrap_or_default(),
+        _ => Value::Null,
+    }
 }

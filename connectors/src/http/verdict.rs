@@ -173,6 +173,18 @@ fn is_absent(body: &[u8], wanted: &str) -> bool {
     plain && !text.contains(wanted) && !text.contains("\\u")
 }
 
+/// Whether a good answer's body may decide: such a body is read whole, also where it would be read piece by piece.
+pub(crate) fn looks_at_bodies(handler: &ErrorHandler) -> bool {
+    let looks = |filter: &HttpResponseFilter| {
+        filter.error_message_contains.is_some()
+            || matches!(&filter.predicate, Some(Condition::Computed(text)) if text.template.mentions("response"))
+    };
+    match handler {
+        ErrorHandler::Default(handler) => handler.response_filters.iter().any(looks),
+        ErrorHandler::Composite(handlers) => handlers.iter().any(looks_at_bodies),
+    }
+}
+
 /// The defaults. Statuses that nobody thought of are taken for passing trouble.
 fn by_status(status: u16) -> Verdict {
     Verdict::of(match status {

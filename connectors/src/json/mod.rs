@@ -50,6 +50,11 @@ impl Body {
         Ok(Body(text.into()))
     }
 
+    /// Takes a text that was made here.
+    pub(crate) fn of_text(text: &str) -> Body {
+        Body(text.into())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::book::Book;
+use super::cutting::Cut;
 use super::stream::StreamReader;
 use super::walk::Walk;
 use super::{ErrorKind, ReadError};
@@ -26,9 +27,13 @@ pub(crate) async fn try_stream(session: &Arc<Session>, plan: &Arc<StreamPlan>) -
             return Err(ReadError::cancelled());
         }
         book.take(walk.cursor(), step.entered);
-        let answer = reader.fetch(&step.request).await?;
-        let extracted = reader.extract(&answer)?;
-        let (token, digest) = reader.begin_digest(&mut walk, &step.request, &answer, extracted)?;
+        let mut arrival = reader.fetch(&step.request).await?;
+        let extracted = match arrival.cut(&reader).await? {
+            Cut::Last(extracted) => extracted,
+            // Rows are enough, and nothing was given before.
+            Cut::Batch(..) | Cut::Changed => return Ok(()),
+        };
+        let (token, digest) = reader.begin_digest(&mut walk, &step.request, &arrival.answer, extracted)?;
         let mapped = digest.finish(&reader, &step.request)?;
         let found = !mapped.records.is_empty() || !mapped.rejected.is_empty();
         if found || walk.turn(token)?.window_ends {

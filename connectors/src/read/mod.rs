@@ -18,6 +18,7 @@
 mod book;
 pub(crate) mod check;
 pub(crate) mod cursor;
+pub(crate) mod cutting;
 mod error;
 mod guard;
 mod migrate;

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::cursor::Moment;
+use super::cutting::{Arrival, Given};
 use super::slice::Slice;
 use super::stream::{Router, StreamReader};
 use super::{ErrorKind, ReadError, Rejected};
-use crate::http::answer::Answer;
+use crate::decode;
 use crate::http::authenticator::inject;
 use crate::http::session::is_truthy;
 use crate::http::{combine, requester};
 use crate::json::{Body, JsonError};
-use crate::manifest::components::{InjectInto, PageTokenOption, PartitionRouter, RequestOption};
+use crate::manifest::components::{
+    InjectInto, PageTokenOption, PartitionRouter, RequestOption, SimpleRetriever,
+};
 use crate::record::{self, Record};
 use crate::template::Variable;
 
@@ -24,12 +27,17 @@ pub(super) struct PageRequest {
     pub(super) token: Option<Value>,
     /// The cursor values that count as new, where they are looked at.
     pub(super) bounds: Option<(Moment, Moment)>,
+    /// Rows of the answer that were given already.
+    pub(super) given: Option<Given>,
 }
 
 /// A page's records as the upstream sent them.
+#[derive(Default)]
 pub(super) struct Extracted {
     pub(super) body: Option<Body>,
     pub(super) records: Vec<Record>,
+    /// What is no record.
+    pub(super) rejected: Vec<Rejected>,
 }
 
 /// A page's records as the stream gives them.
@@ -59,7 +67,7 @@ impl Parts {
 
 impl StreamReader {
     /// Asks for the page.
-    pub(super) async fn fetch(&self, request: &PageRequest) -> Result<Answer, ReadError> {
+    pub(super) async fn fetch(&self, request: &PageRequest) -> Result<Arrival, ReadError> {
         let next_page_token = request
             .token
             .as_ref()
@@ -80,14 +88,18 @@ impl StreamReader {
             _ => None,
         };
         let injected = self.injected(request)?;
-        requester::send(
-            &self.session,
-            &self.retriever().requester,
-            &names,
-            path.as_deref(),
-            &injected,
-        )
-        .await
+        let (session, path) = (&self.session, path.as_deref());
+        let SimpleRetriever {
+            requester, decoder, ..
+        } = self.retriever();
+        if decode::has_rows(decoder) {
+            let (answer, flow) =
+                requester::open(session, requester, &names, path, &injected, decoder).await?;
+            return Ok(Arrival::flowing(answer, flow, request.given));
+        }
+        requester::send(session, requester, &names, path, &injected)
+            .await
+            .map(Arrival::whole)
     }
 
     fn injected(&self, request: &PageRequest) -> Result<requester::Injected, ReadError> {
@@ -177,31 +189,13 @@ impl StreamReader {
         Ok(())
     }
 
-    /// Cuts the answer into records.
-    pub(super) fn extract(&self, answer: &Answer) -> Result<Extracted, ReadError> {
-        if !answer.is_usable() || answer.status == 204 {
-            return Ok(Extracted {
-                body: None,
-                records: Vec::new(),
-            });
-        }
-        let wrong = |error: JsonError| {
-            let mut wrong = malformed(&answer.body, &error);
-            wrong.http_status = Some(answer.status);
-            wrong.url = Some(self.session.scrub(&platform::http_client::redacted(&answer.url)));
-            wrong
-        };
-        let body = Body::new(&answer.body).map_err(wrong)?;
-        let records = record::select(&body, &self.path).map_err(wrong)?;
-        Ok(Extracted {
-            body: Some(body),
-            records,
-        })
-    }
-
     /// Filters and transforms the records, in the manifest's order.
-    pub(super) fn map(&self, request: &PageRequest, extracted: Vec<Record>) -> Result<Mapped, ReadError> {
-        let mut mapped = Mapped::default();
+    pub(super) fn map(&self, request: &PageRequest, extracted: Extracted) -> Result<Mapped, ReadError> {
+        let mut mapped = Mapped {
+            rejected: extracted.rejected,
+            ..Mapped::default()
+        };
+        let extracted = extracted.records;
         if self.untouched && extracted.iter().all(is_object) {
             mapped.records = extracted;
         } else {

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::book::Book;
+use super::cutting::{Arrival, Cut};
 use super::page::{Extracted, Mapped, PageRequest};
 use super::paginator::PageSeen;
 use super::stream::StreamReader;
@@ -96,7 +97,7 @@ struct Producer {
 }
 
 /// A request on the wire; forgotten requests are aborted.
-struct OnTheWire(JoinHandle<Result<Answer, ReadError>>);
+struct OnTheWire(JoinHandle<Result<Arrival, ReadError>>);
 
 impl Drop for OnTheWire {
     fn drop(&mut self) {
@@ -110,9 +111,9 @@ impl OnTheWire {
         Self(tokio::spawn(async move { reader.fetch(&request).await }))
     }
 
-    async fn answer(&mut self) -> Result<Answer, ReadError> {
+    async fn arrival(&mut self) -> Result<Arrival, ReadError> {
         match (&mut self.0).await {
-            Ok(answer) => answer,
+            Ok(arrival) => arrival,
             Err(_) => Err(ReadError::new(
                 ErrorKind::Internal,
                 "INTERNAL",
@@ -131,14 +132,38 @@ impl Producer {
         };
         let mut wire = OnTheWire::send(&reader, &step.request);
         loop {
-            let answer = wire.answer().await?;
+            let mut arrival = wire.arrival().await?;
             if self.session.context.cancel.is_cancelled() {
                 return Err(ReadError::cancelled());
             }
             let Step { request, entered } = step;
             book.take(walk.cursor(), entered);
-            let extracted = reader.extract(&answer)?;
-            let (token, digest) = reader.begin_digest(&mut walk, &request, &answer, extracted)?;
+            let extracted = loop {
+                match arrival.cut(&reader).await? {
+                    Cut::Last(extracted) => break Some(extracted),
+                    Cut::Batch(extracted, given) => {
+                        let mapped = reader.map(&request, extracted)?;
+                        book.observe(&reader, &mapped);
+                        walk.give(given);
+                        self.page(mapped, &walk, &book, walk.position()).await?;
+                    }
+                    Cut::Changed => break None,
+                }
+            };
+            let Some(extracted) = extracted else {
+                // The same page again, from its first row.
+                walk.forget_given();
+                step = Step {
+                    request: PageRequest {
+                        given: None,
+                        ..request
+                    },
+                    entered: Vec::new(),
+                };
+                wire = OnTheWire::send(&reader, &step.request);
+                continue;
+            };
+            let (token, digest) = reader.begin_digest(&mut walk, &request, &arrival.answer, extracted)?;
             let turn = walk.turn(token)?;
             let position = walk.position();
             let upcoming = walk.advance(&mut book).await;
@@ -241,7 +266,7 @@ pub(super) enum Digest {
 impl Digest {
     pub(super) fn finish(self, reader: &StreamReader, request: &PageRequest) -> Result<Mapped, ReadError> {
         match self {
-            Self::Raw(extracted) => reader.map(request, extracted.records),
+            Self::Raw(extracted) => reader.map(request, extracted),
             Self::Mapped(mapped) => Ok(mapped),
         }
     }
@@ -257,9 +282,10 @@ impl StreamReader {
         extracted: Extracted,
     ) -> Result<(Option<Value>, Digest), ReadError> {
         if self.token_needs_records {
-            let Extracted { body, records } = extracted;
-            let count = records.len();
-            let mapped = self.map(request, records)?;
+            let mut extracted = extracted;
+            let body = extracted.body.take();
+            let count = extracted.records.len();
+            let mapped = self.map(request, extracted)?;
             if self.feed_ends(request, &mapped) {
                 return Ok((None, Digest::Mapped(mapped)));
             }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::ReadError;
 use super::cursor::{Clamping, CursorSettings, Moment};
+use super::{NoteLevel, ReadError};
 use crate::datetime::{self, duration::Duration};
 use crate::http::session::{Session, display, is_truthy};
 use crate::manifest::components::{
-    Condition, DatetimeBasedCursor, Extractor, IncrementalSync, ListValues, MinMaxDatetime,
+    Condition, DatetimeBasedCursor, Decoder, Extractor, IncrementalSync, ListValues, MinMaxDatetime,
     PaginationStrategy, ParentStream, PartitionRouter, Retriever, SchemaNormalization, SimpleRetriever,
     StreamPlan, Text,
 };
@@ -65,6 +65,16 @@ impl StreamReader {
             .map(|part| Ok(PathPart::new(&session.text(part, &[])?)))
             .collect::<Result<_, ReadError>>()?;
         let strategy = retriever.paginator.as_ref().map(|paginator| &paginator.strategy);
+        if matches!(retriever.decoder, Decoder::Gzip(_)) && strategy.is_some_and(looks_at_documents) {
+            session.note(
+                NoteLevel::Warning,
+                format!(
+                    "The paginator of {} looks into the response, which is empty there with a GzipDecoder: only \
+                     last_record, last_page_size and headers can say what comes next.",
+                    plan.name
+                ),
+            );
+        }
         let page_size = match strategy.and_then(PaginationStrategy::page_size) {
             None => None,
             Some(size) => Some(session.integer(size, &[])?),
@@ -139,6 +149,18 @@ fn looks_at_records(strategy: &PaginationStrategy) -> bool {
     let looks =
         |text: &Text| text.template.mentions("last_record") || text.template.mentions("last_page_size");
     looks(cursor_value) || matches!(stop_condition, Some(Condition::Computed(text)) if looks(text))
+}
+
+fn looks_at_documents(strategy: &PaginationStrategy) -> bool {
+    let looks = |text: &Text| text.template.mentions("response");
+    match strategy {
+        PaginationStrategy::Cursor {
+            cursor_value,
+            stop_condition,
+            ..
+        } => looks(cursor_value) || matches!(stop_condition, Some(Condition::Computed(text)) if looks(text)),
+        _ => false,
+    }
 }
 
 fn ready(session: &Arc<Session>, router: &PartitionRouter, now: DateTime<Utc>) -> Result<Router, ReadError> {

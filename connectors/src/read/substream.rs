@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::ReadError;
 use super::book::Book;
+use super::cutting::{Arrival, Cut};
+use super::page::{Mapped, PageRequest};
 use super::slice::Partition;
 use super::stream::{Parent, Router, StreamReader};
 use super::walk::Walk;
@@ -34,6 +36,8 @@ pub(super) struct Substream {
 struct ParentWalk {
     walk: Walk,
     book: Book,
+    /// An answer of which there is more.
+    rest: Option<(PageRequest, Arrival)>,
 }
 
 impl Substream {
@@ -166,6 +170,7 @@ impl ParentWalk {
         Ok(Self {
             walk: Walk::new(&parent.reader, state.as_ref()),
             book,
+            rest: None,
         })
     }
 
@@ -185,41 +190,74 @@ impl ParentWalk {
         };
         let mut walk = Walk::new(&parent.reader, state.as_ref());
         walk.resume(&mut book, &position["at"], written).await?;
-        Ok(Self { walk, book })
+        Ok(Self {
+            walk,
+            book,
+            rest: None,
+        })
     }
 
-    /// Reads the parent's next page: its position, and the partitions that its records make.
+    /// Reads the parent's next page, or the next batch of its rows: its position, and the partitions that its records
+    /// make.
     async fn next_page(&mut self, parent: &Parent) -> Result<Option<(Value, Vec<Partition>)>, ReadError> {
         let reader = &parent.reader;
-        let Some(step) = self.walk.advance(&mut self.book).await? else {
-            let entered = self.walk.take_entered();
-            self.book.take(self.walk.cursor(), entered);
-            self.book.finish(self.walk.cursor(), self.walk.parent_states(), 0);
-            return Ok(None);
+        let (request, mut arrival) = match self.rest.take() {
+            Some(rest) => rest,
+            None => {
+                let Some(step) = self.walk.advance(&mut self.book).await? else {
+                    let entered = self.walk.take_entered();
+                    self.book.take(self.walk.cursor(), entered);
+                    self.book.finish(self.walk.cursor(), self.walk.parent_states(), 0);
+                    return Ok(None);
+                };
+                self.book.take(self.walk.cursor(), step.entered);
+                let arrival = reader.fetch(&step.request).await?;
+                (step.request, arrival)
+            }
         };
-        self.book.take(self.walk.cursor(), step.entered);
-        let mut position = json!({ "at": self.walk.position(), "book": self.book.to_json() });
-        if parent.incremental && !reader.routers.is_empty() {
-            position["state"] = self.book.state(self.walk.cursor()).unwrap_or(Value::Null);
-        }
-        let answer = reader.fetch(&step.request).await?;
-        let extracted = reader.extract(&answer)?;
-        let (token, digest) = reader.begin_digest(&mut self.walk, &step.request, &answer, extracted)?;
-        let mapped = digest.finish(reader, &step.request)?;
+        let position = self.position(parent);
+        let extracted = match arrival.cut(reader).await? {
+            Cut::Last(extracted) => extracted,
+            Cut::Batch(extracted, given) => {
+                let mapped = reader.map(&request, extracted)?;
+                self.book.observe(reader, &mapped);
+                self.walk.give(given);
+                let partitions = partitions(parent, &request, &mapped);
+                self.rest = Some((request, arrival));
+                return Ok(Some((position, partitions)));
+            }
+            Cut::Changed => {
+                // The same page again, from its first row.
+                self.walk.forget_given();
+                return Ok(Some((position, Vec::new())));
+            }
+        };
+        let (token, digest) = reader.begin_digest(&mut self.walk, &request, &arrival.answer, extracted)?;
+        let mapped = digest.finish(reader, &request)?;
         self.book.observe(reader, &mapped);
         let turn = self.walk.turn(token)?;
         if turn.window_ends {
             self.book
                 .close(self.walk.cursor(), turn.window.as_ref(), turn.partition_ends)?;
         }
-        let slice = &step.request.slice.partition;
-        let partitions = mapped
-            .records
-            .iter()
-            .filter_map(|record| partition(parent, slice, record))
-            .collect();
-        Ok(Some((position, partitions)))
+        Ok(Some((position, partitions(parent, &request, &mapped))))
     }
+
+    fn position(&self, parent: &Parent) -> Value {
+        let mut position = json!({ "at": self.walk.position(), "book": self.book.to_json() });
+        if parent.incremental && !parent.reader.routers.is_empty() {
+            position["state"] = self.book.state(self.walk.cursor()).unwrap_or(Value::Null);
+        }
+        position
+    }
+}
+
+fn partitions(parent: &Parent, request: &PageRequest, mapped: &Mapped) -> Vec<Partition> {
+    let slice = &request.slice.partition;
+    let records = mapped.records.iter();
+    records
+        .filter_map(|record| partition(parent, slice, record))
+        .collect()
 }
 
 /// The partition that a parent's record makes; none without its key.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::ReadError;
 use super::book::{Book, Entered};
 use super::cursor::{CursorSettings, Moment, Progress, Window, Windows, WindowsPosition};
+use super::cutting::Given;
 use super::guard::PageGuard;
 use super::page::PageRequest;
 use super::partition::Routers;
@@ -36,6 +37,8 @@ struct Current {
     slice: Arc<Slice>,
     bounds: Option<(Moment, Moment)>,
     token: Option<Value>,
+    /// Rows of the page that were given already.
+    given: Option<Given>,
     guard: PageGuard,
     /// No page of this partition is left.
     done: bool,
@@ -80,13 +83,8 @@ impl Walk {
         Box::pin(async move {
             loop {
                 if let Some(current) = self.current.as_ref().filter(|current| !current.done) {
-                    let request = PageRequest {
-                        slice: Arc::clone(&current.slice),
-                        token: current.token.clone(),
-                        bounds: current.bounds,
-                    };
                     return Ok(Some(Step {
-                        request,
+                        request: current.request(),
                         entered: std::mem::take(&mut self.entered),
                     }));
                 }
@@ -131,6 +129,7 @@ impl Walk {
             slice: Arc::new(Slice::new(partition, None)),
             bounds,
             token: None,
+            given: None,
             guard: PageGuard::default(),
             done: false,
         };
@@ -147,6 +146,7 @@ impl Walk {
         let Some(current) = &mut self.current else {
             return Ok(Turn::default());
         };
+        current.given = None;
         if let Some(token) = token {
             current
                 .guard
@@ -175,6 +175,20 @@ impl Walk {
         }
     }
 
+    /// The page's rows are not those that were given before: they are read from the first.
+    pub(super) fn forget_given(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.given = None;
+        }
+    }
+
+    /// Rows of the page were given.
+    pub(super) fn give(&mut self, given: Given) {
+        if let Some(current) = &mut self.current {
+            current.given = Some(given);
+        }
+    }
+
     /// Where the walk stands: before the page that [`Self::advance`] gives, or gave last.
     pub(super) fn position(&self) -> Value {
         let Some(current) = &self.current else {
@@ -192,6 +206,7 @@ impl Walk {
             "token": current.token,
             "pages": current.guard.pages(),
             "done": current.done,
+            "given": current.given.map(Given::to_json),
         })
     }
 
@@ -240,6 +255,15 @@ impl Walk {
 }
 
 impl Current {
+    fn request(&self) -> PageRequest {
+        PageRequest {
+            slice: Arc::clone(&self.slice),
+            token: self.token.clone(),
+            bounds: self.bounds,
+            given: self.given,
+        }
+    }
+
     fn next_window(&mut self, reader: &StreamReader, settings: Option<&CursorSettings>) {
         let next = match (&mut self.windows, settings) {
             (Some(windows), Some(settings)) => windows.next(settings).map(|window| (settings, window)),
@@ -277,6 +301,7 @@ impl Current {
             }
         }
         self.token = position.get("token").filter(|token| !token.is_null()).cloned();
+        self.given = Given::from_json(&position["given"]);
         self.guard = PageGuard::after(position["pages"].as_u64().unwrap_or(0));
         self.done = position["done"].as_bool().unwrap_or(false);
     }

@@ -7,7 +7,7 @@ use super::super::components::{
     SessionTokenUse, TextMap,
 };
 use super::super::slot::Slot;
-use super::records::decoder;
+use super::decoding::login_decoder;
 use super::requests::{option, requester};
 use super::values::text_map;
 
@@ -222,7 +222,7 @@ fn session_token(component: &Component<'_>) -> Option<Authenticator> {
         .required("session_token_path")
         .and_then(|slot| slot.literals());
     let expiration_duration = component.optional("expiration_duration", Slot::literal);
-    let decoder = component.or("decoder", Decoder::default(), decoder);
+    let decoder = component.or("decoder", Decoder::default(), login_decoder);
     let shown = component.required("request_authentication").and_then(|slot| {
         let component = slot.component(&["ApiKey", "Bearer"])?;
         if &*component.kind == "Bearer" {

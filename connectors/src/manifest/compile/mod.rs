@@ -4,6 +4,7 @@
 //! in the [`Load`](super::load::Load). So the order in every function is the same: open, read all, then build.
 
 mod auth;
+mod decoding;
 mod errors;
 mod paging;
 mod records;

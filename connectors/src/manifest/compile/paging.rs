@@ -3,7 +3,7 @@
 use super::super::component::Component;
 use super::super::components::{DefaultPaginator, Integer, PageTokenOption, PaginationStrategy};
 use super::super::slot::Slot;
-use super::records::decoder;
+use super::decoding::decoder;
 use super::requests::{option, option_of};
 use super::values::{condition, integer};
 

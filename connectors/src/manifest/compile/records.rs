@@ -1,18 +1,12 @@
-//! Decoders, selectors and transformations.
+//! Selectors and transformations.
 
 use super::super::component::Component;
 use super::super::components::{
-    AddedField, Condition, Decoder, Extractor, RecordSelector, SchemaNormalization, Text, Transformation,
-    ValueType,
+    AddedField, Condition, Extractor, RecordSelector, SchemaNormalization, Text, Transformation, ValueType,
 };
 use super::super::slot::Slot;
+use super::decoding::decoder;
 use super::values::condition;
-
-pub(super) fn decoder(slot: &Slot<'_>) -> Option<Decoder> {
-    let component = slot.component(&["JsonDecoder"])?;
-    component.check_fields();
-    Some(Decoder::Json)
-}
 
 /// The selector; what the stream does to records goes in here too, because it happens here.
 pub(super) fn selector(

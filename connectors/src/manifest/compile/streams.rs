@@ -10,8 +10,9 @@ use super::super::components::{
 };
 use super::super::document::Kind;
 use super::super::slot::Slot;
+use super::decoding::{decoder, refuse_paging};
 use super::paging::paginator;
-use super::records::{decoder, selector, transformation};
+use super::records::{selector, transformation};
 use super::requests::requester;
 use super::slicing::{incremental_sync, partition_routers};
 
@@ -131,9 +132,11 @@ fn simple(
         false,
         Slot::boolean,
     );
+    let decoder = decoder?;
+    refuse_paging(component, "paginator", &decoder)?;
     Some(SimpleRetriever {
         requester: requester?,
-        decoder: decoder?,
+        decoder,
         record_selector: record_selector?,
         paginator: paginator?,
         partition_routers: partition_routers?,

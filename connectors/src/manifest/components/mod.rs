@@ -10,6 +10,7 @@
 //! handled).
 
 mod auth;
+mod decoding;
 mod errors;
 mod paging;
 mod records;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use auth::*;
+pub use decoding::*;
 pub use errors::*;
 pub use paging::*;
 pub use records::*;

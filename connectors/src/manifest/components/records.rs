@@ -2,14 +2,6 @@
 
 use super::{Condition, Text};
 
-/// How a body becomes documents.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Decoder {
-    /// `JsonDecoder`: one JSON document
-    #[default]
-    Json,
-}
-
 /// `RecordSelector`.
 #[derive(Debug, Clone)]
 pub struct RecordSelector {

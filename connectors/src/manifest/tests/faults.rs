@@ -67,10 +67,11 @@ fn a_component_in_the_wrong_place_is_told_where_it_is() {
 
 #[test]
 fn a_component_of_the_format_that_cannot_run_yet_says_so() {
-    let yaml = around(&format!("{RETRIEVER}decoder:\n  type: XmlDecoder\n"));
+    let yaml = around(&RETRIEVER.replace("DpathExtractor", "CombinedExtractor"));
     assert_eq!(
         one(&yaml),
-        "21:15 XmlDecoder at streams[0].retriever.decoder: XmlDecoder is not supported yet; decoder takes JsonDecoder"
+        "18:17 CombinedExtractor at streams[0].retriever.record_selector.extractor: CombinedExtractor is not \
+         supported yet; extractor takes DpathExtractor"
     );
 }
 

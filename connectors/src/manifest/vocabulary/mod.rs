@@ -13,19 +13,14 @@ const NOT_YET: &[&str] = &[
     "CombinedExtractor",
     "ConditionalStreams",
     "ConfigComponentsResolver",
-    "CsvDecoder",
     "DynamicDeclarativeStream",
     "DynamicSchemaLoader",
     "FileUploader",
     "GroupingPartitionRouter",
-    "GzipDecoder",
     "HTTPAPIBudget",
     "HttpComponentsResolver",
     "IncrementingCountCursor",
-    "IterableDecoder",
     "JsonFileSchemaLoader",
-    "JsonItemsDecoder",
-    "JsonlDecoder",
     "JwtAuthenticator",
     "LegacySessionTokenAuthenticator",
     "ParametrizedComponentsResolver",
@@ -37,8 +32,6 @@ const NOT_YET: &[&str] = &[
     "StateDelegatingStream",
     "UnionPartitionRouter",
     "WaitTimeFromResponse",
-    "XmlDecoder",
-    "ZipfileDecoder",
 ];
 
 /// Fields of supported components that the reader does not honour yet.

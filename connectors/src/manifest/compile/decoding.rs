@@ -1,0 +1,141 @@
+//! Decoders.
+
+use super::super::component::Component;
+use super::super::components::{Charset, CsvFormat, Decoder};
+use super::super::slot::Slot;
+use crate::decode;
+
+const ALL: &[&str] = &[
+    "JsonDecoder",
+    "JsonItemsDecoder",
+    "JsonlDecoder",
+    "CsvDecoder",
+    "XmlDecoder",
+    "IterableDecoder",
+    "GzipDecoder",
+    "ZipfileDecoder",
+];
+
+/// What may be packed.
+const PACKED: &[&str] = &[
+    "CsvDecoder",
+    "GzipDecoder",
+    "JsonDecoder",
+    "JsonItemsDecoder",
+    "JsonlDecoder",
+];
+
+pub(super) fn decoder(slot: &Slot<'_>) -> Option<Decoder> {
+    one_of(slot, ALL)
+}
+
+/// What a login may answer with.
+pub(super) fn login_decoder(slot: &Slot<'_>) -> Option<Decoder> {
+    one_of(slot, &["JsonDecoder", "XmlDecoder"])
+}
+
+fn one_of(slot: &Slot<'_>, allowed: &[&str]) -> Option<Decoder> {
+    let component = slot.component(allowed)?;
+    component.check_fields();
+    let inner = || {
+        component
+            .required("decoder")
+            .and_then(|slot| one_of(&slot, PACKED))
+            .map(Box::new)
+    };
+    match &*component.kind {
+        "XmlDecoder" => Some(Decoder::Xml),
+        "JsonlDecoder" => Some(Decoder::Jsonl),
+        "IterableDecoder" => Some(Decoder::Lines),
+        "CsvDecoder" => csv(&component).map(Decoder::Csv),
+        "JsonItemsDecoder" => json_items(&component),
+        "GzipDecoder" => inner().map(Decoder::Gzip),
+        "ZipfileDecoder" => inner().map(Decoder::Zip),
+        _ => Some(Decoder::Json),
+    }
+}
+
+fn csv(component: &Component<'_>) -> Option<CsvFormat> {
+    let charset = component.or("encoding", Charset::Utf8, charset);
+    let delimiter = component.or("delimiter", b',', delimiter);
+    let none = component.or("set_values_to_none", Vec::new(), Slot::literals);
+    Some(CsvFormat {
+        charset: charset?,
+        delimiter: delimiter?,
+        none: none?,
+    })
+}
+
+fn json_items(component: &Component<'_>) -> Option<Decoder> {
+    let path = component.required("items_path").and_then(|slot| {
+        let path = slot.literal()?;
+        if path.is_empty() || path.starts_with('$') || path.contains('[') {
+            slot.fault(format!(
+                "items_path is {path:?}; it has to be the names on the way to the array, joined by dots, such as data.users"
+            ));
+            return None;
+        }
+        Some(path)
+    });
+    let charset = component.or("encoding", Charset::Utf8, charset);
+    Some(Decoder::JsonItems {
+        path: path?,
+        charset: charset?,
+    })
+}
+
+fn charset(slot: &Slot<'_>) -> Option<Charset> {
+    let name = slot.literal()?;
+    let charset = Charset::by_name(&name);
+    if charset.is_none() {
+        slot.fault(format!(
+            "encoding is {name:?}, which is not known here; write utf-8, latin-1, utf-16, cp1252 or another name of Python's"
+        ));
+    }
+    charset
+}
+
+/// One ASCII character, or an escape that means one.
+fn delimiter(slot: &Slot<'_>) -> Option<u8> {
+    let written = slot.literal()?;
+    let delimiter = match written.as_str() {
+        "" => Some(b','),
+        "\\t" => Some(b'\t'),
+        "\\\\" => Some(b'\\'),
+        one => match one.as_bytes() {
+            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0) => Some(*byte),
+            _ => numbered(one),
+        },
+    };
+    if delimiter.is_none() {
+        slot.fault(format!(
+            "delimiter is {written:?}; it has to be one ASCII character that is neither a quote nor a line end, such as \";\" or \"\\t\""
+        ));
+    }
+    delimiter
+}
+
+/// `\x1f` and `\u001f`.
+fn numbered(written: &str) -> Option<u8> {
+    let digits = match (written.strip_prefix("\\x"), written.strip_prefix("\\u")) {
+        (Some(digits), _) if digits.len() == 2 => digits,
+        (_, Some(digits)) if digits.len() == 4 => digits,
+        _ => return None,
+    };
+    let byte = u8::try_from(u32::from_str_radix(digits, 16).ok()?).ok()?;
+    (byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0)).then_some(byte)
+}
+
+/// Refuses to look for the next page where there are rows; `None`: it was refused.
+pub(super) fn refuse_paging(component: &Component<'_>, field: &str, decoder: &Decoder) -> Option<()> {
+    match component.field(field) {
+        Some(slot) if slot.type_name() == Some("DefaultPaginator") && decode::has_rows(decoder) => {
+            slot.fault(
+                "a body that is read row by row (CSV, JSON Lines, lines, items, ZIP) cannot be paged; \
+                 use JsonDecoder or XmlDecoder, or leave the paginator out",
+            );
+            None
+        }
+        _ => Some(()),
+    }
+}

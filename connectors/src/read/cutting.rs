@@ -1,0 +1,196 @@
+//! An answer, cut into records: a document at once, rows a batch at a time.
+//!
+//! A batch becomes a page of its own, and a page has a checkpoint. Within a body that is how many rows were given, and a
+//! digest of them: an export cannot be asked for from its middle, so a read that goes on asks for all of it again,
+//! passes over as many rows, and compares. Where they are the same ones nothing comes twice; where they are not (the
+//! upstream made the export anew) the body is read from its first row, because passing over others would lose some.
+
+use std::hash::Hasher;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use siphasher::sip::SipHasher13;
+
+use super::page::{Extracted, malformed};
+use super::stream::StreamReader;
+use super::{ErrorKind, ReadError, Rejected};
+use crate::decode::{self, Document, Row};
+use crate::http::answer::Answer;
+use crate::http::flow::Flow;
+use crate::http::session::Session;
+use crate::json::Body;
+use crate::manifest::components::Decoder;
+use crate::record::{self, PathPart, Record};
+
+/// How much of a body was given already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Given {
+    rows: u64,
+    digest: u64,
+}
+
+impl Given {
+    pub(super) fn to_json(self) -> Value {
+        json!([self.rows, format!("{:016x}", self.digest)])
+    }
+
+    pub(super) fn from_json(value: &Value) -> Option<Self> {
+        Some(Self {
+            rows: value.get(0)?.as_u64()?,
+            digest: u64::from_str_radix(value.get(1)?.as_str()?, 16).ok()?,
+        })
+    }
+}
+
+/// An answer that is being cut.
+pub(super) struct Arrival {
+    pub(super) answer: Answer,
+    rows: Option<RowReader>,
+}
+
+struct RowReader {
+    flow: Flow,
+    given: u64,
+    digest: SipHasher13,
+    /// To be passed over.
+    before: Given,
+}
+
+/// What was cut.
+pub(super) enum Cut {
+    /// Records that are not the last of the answer, and how much was given with them.
+    Batch(Extracted, Given),
+    /// The last of the answer's records; often all of them.
+    Last(Extracted),
+    /// These are not the rows that were given before: the answer has to be asked for and read anew.
+    Changed,
+}
+
+impl Arrival {
+    pub(super) fn whole(answer: Answer) -> Self {
+        Self { answer, rows: None }
+    }
+
+    /// An answer of rows, of which some were given already.
+    pub(super) fn flowing(answer: Answer, flow: Flow, before: Option<Given>) -> Self {
+        let rows = (answer.is_usable() && answer.status != 204).then(|| RowReader {
+            flow,
+            given: 0,
+            digest: SipHasher13::new(),
+            before: before.unwrap_or_default(),
+        });
+        Self { answer, rows }
+    }
+
+    /// Cuts the next records off.
+    pub(super) async fn cut(&mut self, reader: &StreamReader) -> Result<Cut, ReadError> {
+        let Some(rows) = &mut self.rows else {
+            return reader.extract(&self.answer).map(Cut::Last);
+        };
+        let mut extracted = Extracted::default();
+        loop {
+            for row in rows.flow.next(&reader.session).await? {
+                match rows.meet(&row) {
+                    Met::Before => continue,
+                    Met::Another => return Ok(Cut::Changed),
+                    Met::New => {}
+                }
+                match row {
+                    Row::Json(text) => extracted.records.append(&mut records(&text, &reader.path)?),
+                    Row::Broken { text, why } => extracted.rejected.push(Rejected {
+                        payload: Value::String(text),
+                        message: why,
+                    }),
+                }
+            }
+            if rows.flow.has_ended() {
+                // There are fewer than were given before.
+                if rows.given < rows.before.rows {
+                    return Ok(Cut::Changed);
+                }
+                return Ok(Cut::Last(extracted));
+            }
+            if rows.given > rows.before.rows {
+                let given = Given {
+                    rows: rows.given,
+                    digest: rows.digest.finish(),
+                };
+                return Ok(Cut::Batch(extracted, given));
+            }
+        }
+    }
+}
+
+enum Met {
+    Before,
+    New,
+    /// The rows so far are not those that were given before.
+    Another,
+}
+
+impl RowReader {
+    fn meet(&mut self, row: &Row) -> Met {
+        self.digest.write(row.text().as_bytes());
+        self.digest.write(b"\n");
+        self.given += 1;
+        if self.given > self.before.rows {
+            Met::New
+        } else if self.given == self.before.rows && self.digest.finish() != self.before.digest {
+            Met::Another
+        } else {
+            Met::Before
+        }
+    }
+}
+
+/// The records in a row.
+fn records(row: &str, path: &[PathPart]) -> Result<Vec<Record>, ReadError> {
+    if path.is_empty() && row.starts_with('{') && row != "{}" {
+        return Ok(vec![Record::from_json(row)]);
+    }
+    record::select_in_row(&Body::of_text(row), path).map_err(|error| malformed(row.as_bytes(), &error))
+}
+
+impl StreamReader {
+    /// Cuts a document into records.
+    fn extract(&self, answer: &Answer) -> Result<Extracted, ReadError> {
+        if !answer.is_usable() || answer.status == 204 {
+            return Ok(Extracted::default());
+        }
+        let placed = |mut wrong: ReadError| {
+            wrong.http_status = Some(answer.status);
+            wrong.url = Some(self.session.scrub(&platform::http_client::redacted(&answer.url)));
+            wrong
+        };
+        let body = document(&self.session, &self.retriever().decoder, answer).map_err(placed)?;
+        let records = record::select(&body, &self.path)
+            .map_err(|error| placed(malformed(body.as_str().as_bytes(), &error)))?;
+        let shown = !matches!(self.retriever().decoder, Decoder::Gzip(_));
+        Ok(Extracted {
+            // The reference streams what is packed, and shows nothing of it to the paginator.
+            body: shown.then_some(body),
+            records,
+            rejected: Vec::new(),
+        })
+    }
+}
+
+/// An answer's document as JSON.
+pub(super) fn document(session: &Session, decoder: &Decoder, answer: &Answer) -> Result<Body, ReadError> {
+    let json = |bytes: &Bytes| Body::new(bytes).map_err(|error| malformed(bytes, &error));
+    if *decoder == Decoder::Json {
+        return json(&answer.body);
+    }
+    let limit = session.context.limits.max_body_bytes;
+    let content_type = answer.header("content-type");
+    match decode::document(decoder, &answer.body, content_type, limit) {
+        Ok(Document::Made(text)) => Ok(Body::of_text(&text)),
+        Ok(Document::Json(bytes)) => json(&Bytes::from(bytes.into_owned())),
+        Err(wrong) => {
+            let message = session.scrub(&wrong.message);
+            let mut error = ReadError::new(ErrorKind::Malformed, wrong.code, message);
+            error.retryable = wrong.retryable;
+            Err(error)
+        }
+    }
+}
