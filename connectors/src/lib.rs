@@ -175,7 +175,8 @@ impl Connector {
             config
         };
         let secrets = self.plan.spec.secret_texts(&config);
-        Arc::new(Session::new(context.clone(), config, secrets))
+        let session = Session::new(context.clone(), config, secrets);
+        Arc::new(session.with_jobs_at_once(self.plan.max_concurrent_async_job_count.as_ref()))
     }
 }
 

@@ -2,7 +2,7 @@
 //! fetched, and the meter.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
@@ -24,8 +24,20 @@ pub(crate) struct Session {
     requests: AtomicU64,
     bytes: AtomicU64,
     notes: Mutex<Vec<Note>>,
+    /// Jobs that run, of all streams that are read, and how many may.
+    jobs: Arc<AtomicUsize>,
+    jobs_at_once: usize,
     /// By what was asked for; the lock is held while asking, so that a token is asked for once.
     pub(super) tokens: tokio::sync::Mutex<HashMap<String, Arc<Token>>>,
+}
+
+/// A running job's place; it is free again when this is dropped.
+pub(crate) struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Session {
@@ -38,6 +50,8 @@ impl Session {
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             notes: Mutex::new(Vec::new()),
+            jobs: Arc::default(),
+            jobs_at_once: 1,
             tokens: tokio::sync::Mutex::new(HashMap::new()),
         };
         for secret in &secrets {
@@ -46,6 +60,32 @@ impl Session {
             this.hide(&url::form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>());
         }
         this
+    }
+
+    /// The same session, for so many jobs at once. What does not come to a number above zero is one, as in the
+    /// reference.
+    pub(crate) fn with_jobs_at_once(mut self, count: Option<&Integer>) -> Self {
+        let count = count.and_then(|count| self.integer(count, &[]).ok());
+        self.jobs_at_once = count
+            .and_then(|count| usize::try_from(count).ok())
+            .unwrap_or(1)
+            .max(1);
+        self
+    }
+
+    /// How many jobs may run at once.
+    pub(crate) fn jobs_at_once(&self) -> usize {
+        self.jobs_at_once
+    }
+
+    /// A place for one more job. Whoever has none running always gets one: a child's jobs must not wait for its
+    /// parent's, which nobody polls meanwhile.
+    pub(crate) fn place_for_job(&self, own: usize) -> Option<Place> {
+        if own > 0 && own.max(self.jobs.load(Ordering::Relaxed)) >= self.jobs_at_once {
+            return None;
+        }
+        self.jobs.fetch_add(1, Ordering::Relaxed);
+        Some(Place(Arc::clone(&self.jobs)))
     }
 
     /// Keeps a value out of everything that is shown from now on: a configured secret, or a token made of one.

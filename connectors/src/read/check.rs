@@ -33,7 +33,7 @@ pub(crate) async fn try_stream(session: &Arc<Session>, plan: &Arc<StreamPlan>) -
             // Rows are enough, and nothing was given before.
             Cut::Batch(..) | Cut::Changed => return Ok(()),
         };
-        let (token, digest) = reader.begin_digest(&mut walk, &step.request, &arrival.answer, extracted)?;
+        let (token, digest) = reader.begin_digest(&mut walk, &step.request, &arrival, extracted)?;
         let mapped = digest.finish(&reader, &step.request)?;
         let found = !mapped.records.is_empty() || !mapped.rejected.is_empty();
         if found || walk.turn(token)?.window_ends {

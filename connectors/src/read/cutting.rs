@@ -6,11 +6,13 @@
 //! upstream made the export anew) the body is read from its first row, because passing over others would lose some.
 
 use std::hash::Hasher;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 use siphasher::sip::SipHasher13;
 
+use super::jobs::Results;
 use super::page::{Extracted, malformed};
 use super::stream::StreamReader;
 use super::{ErrorKind, ReadError, Rejected};
@@ -44,8 +46,22 @@ impl Given {
 
 /// An answer that is being cut.
 pub(super) struct Arrival {
-    pub(super) answer: Answer,
+    /// None where a job has nothing to download.
+    pub(super) answer: Option<Answer>,
     rows: Option<RowReader>,
+    /// The job that it is of.
+    pub(super) job: Option<OfJob>,
+}
+
+/// What an arrival says of its job.
+#[derive(Clone)]
+pub(super) enum OfJob {
+    /// It is done, and these are its results.
+    Done(Arc<Results>),
+    /// It is done, and it is another one than was read from before.
+    Anew(Arc<Results>),
+    /// It has none, and its window does not count as read.
+    Skipped,
 }
 
 struct RowReader {
@@ -68,7 +84,11 @@ pub(super) enum Cut {
 
 impl Arrival {
     pub(super) fn whole(answer: Answer) -> Self {
-        Self { answer, rows: None }
+        Self {
+            answer: Some(answer),
+            rows: None,
+            job: None,
+        }
     }
 
     /// An answer of rows, of which some were given already.
@@ -79,13 +99,55 @@ impl Arrival {
             digest: SipHasher13::new(),
             before: before.unwrap_or_default(),
         });
-        Self { answer, rows }
+        Self {
+            answer: Some(answer),
+            rows,
+            job: None,
+        }
+    }
+
+    /// A job that has no results.
+    pub(super) fn skipped() -> Self {
+        Self {
+            answer: None,
+            rows: None,
+            job: Some(OfJob::Skipped),
+        }
+    }
+
+    /// A job that has to be read from its first result.
+    pub(super) fn anew(results: Arc<Results>) -> Self {
+        Self {
+            answer: None,
+            rows: None,
+            job: Some(OfJob::Anew(results)),
+        }
+    }
+
+    /// A job whose results are none.
+    pub(super) fn nothing(results: Arc<Results>) -> Self {
+        Self {
+            answer: None,
+            rows: None,
+            job: Some(OfJob::Done(results)),
+        }
+    }
+
+    /// The same, as one of a job's results.
+    pub(super) fn of(self, results: Arc<Results>) -> Self {
+        Self {
+            job: Some(OfJob::Done(results)),
+            ..self
+        }
     }
 
     /// Cuts the next records off.
     pub(super) async fn cut(&mut self, reader: &StreamReader) -> Result<Cut, ReadError> {
         let Some(rows) = &mut self.rows else {
-            return reader.extract(&self.answer).map(Cut::Last);
+            return match &self.answer {
+                Some(answer) => reader.extract(answer).map(Cut::Last),
+                None => Ok(Cut::Last(Extracted::default())),
+            };
         };
         let mut extracted = Extracted::default();
         loop {

@@ -21,6 +21,7 @@ pub(crate) mod cursor;
 pub(crate) mod cutting;
 mod error;
 mod guard;
+mod jobs;
 mod migrate;
 mod normalize;
 mod operations;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::cursor::Moment;
 use super::cutting::{Arrival, Given};
+use super::jobs::{Board, JobId, Outcome, Results};
 use super::slice::Slice;
 use super::stream::{Router, StreamReader};
 use super::{ErrorKind, ReadError, Rejected};
@@ -21,7 +22,7 @@ use crate::record::{self, Record};
 use crate::template::Variable;
 
 /// What a page is asked for with.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct PageRequest {
     pub(super) slice: Arc<Slice>,
     pub(super) token: Option<Value>,
@@ -29,6 +30,20 @@ pub(super) struct PageRequest {
     pub(super) bounds: Option<(Moment, Moment)>,
     /// Rows of the answer that were given already.
     pub(super) given: Option<Given>,
+    /// What is downloaded of a job, where the stream has jobs.
+    pub(super) download: Option<Download>,
+}
+
+/// A job, and which of its results is meant.
+#[derive(Clone)]
+pub(super) struct Download {
+    pub(super) board: Arc<Board>,
+    pub(super) job: JobId,
+    pub(super) target: usize,
+    /// Known once the job is done.
+    pub(super) results: Option<Arc<Results>>,
+    /// This is where an earlier attempt at the read stood in the results of its job.
+    pub(super) midway: bool,
 }
 
 /// A page's records as the upstream sent them.
@@ -68,14 +83,49 @@ impl Parts {
 impl StreamReader {
     /// Asks for the page.
     pub(super) async fn fetch(&self, request: &PageRequest) -> Result<Arrival, ReadError> {
+        let Some(download) = &request.download else {
+            let names = [("stream_slice", request.slice.variable())];
+            return self.ask(request, &names).await;
+        };
+        let results = match &download.results {
+            Some(results) => Arc::clone(results),
+            None => match download.board.wait(self, download.job).await? {
+                Outcome::Done(results) if results.fresh && download.midway => {
+                    return Ok(Arrival::anew(results));
+                }
+                Outcome::Done(results) => results,
+                Outcome::Skipped => return Ok(Arrival::skipped()),
+            },
+        };
+        let Some(target) = results.targets.get(download.target) else {
+            return Ok(Arrival::nothing(results));
+        };
+        let slice = request.slice.carrying(Map::from_iter([
+            ("download_target".to_owned(), target.clone()),
+            ("creation_response".to_owned(), Value::clone(&results.creation)),
+            ("polling_response".to_owned(), results.polling.clone()),
+        ]));
+        let names = [
+            ("stream_slice", slice.variable()),
+            ("download_target", Variable::Json(target)),
+            ("creation_response", Variable::Json(&results.creation)),
+            ("polling_response", Variable::Json(&results.polling)),
+        ];
+        let arrival = self.ask(request, &names).await?;
+        Ok(arrival.of(Arc::clone(&results)))
+    }
+
+    async fn ask(
+        &self,
+        request: &PageRequest,
+        names: &[(&'static str, Variable<'_>)],
+    ) -> Result<Arrival, ReadError> {
         let next_page_token = request
             .token
             .as_ref()
             .map_or(Value::Null, |token| json!({ "next_page_token": token }));
-        let names = [
-            ("stream_slice", request.slice.variable()),
-            ("next_page_token", Variable::Json(&next_page_token)),
-        ];
+        let mut names = names.to_vec();
+        names.push(("next_page_token", Variable::Json(&next_page_token)));
         let option = self
             .retriever()
             .paginator
@@ -128,10 +178,12 @@ impl StreamReader {
         }
         let mut slicing = Parts::default();
         let later = request.token.is_some();
-        if !(later
-            && self
-                .retriever()
-                .ignore_stream_slicer_parameters_on_paginated_requests)
+        // A job's slice is for its creation, whose templates read it; nothing is injected there or here.
+        if request.download.is_none()
+            && !(later
+                && self
+                    .retriever()
+                    .ignore_stream_slicer_parameters_on_paginated_requests)
         {
             self.inject_slice(&request.slice, &mut slicing)?;
         }

@@ -20,7 +20,6 @@ use super::paginator::PageSeen;
 use super::stream::StreamReader;
 use super::walk::{Step, Walk};
 use super::{Checkpoint, ErrorKind, NoteLevel, Page, PageStream, ReadError};
-use crate::http::answer::Answer;
 use crate::http::session::Session;
 use crate::manifest::components::StreamPlan;
 
@@ -132,7 +131,16 @@ impl Producer {
         };
         let mut wire = OnTheWire::send(&reader, &step.request);
         loop {
-            let mut arrival = wire.arrival().await?;
+            let mut arrival = loop {
+                tokio::select! {
+                    biased;
+                    arrival = wire.arrival() => break arrival?,
+                    // Whoever goes on from here finds the job.
+                    () = walk.job_created() => {
+                        self.page(Mapped::default(), &walk, &book, walk.position()).await?;
+                    }
+                }
+            };
             if self.session.context.cancel.is_cancelled() {
                 return Err(ReadError::cancelled());
             }
@@ -163,7 +171,7 @@ impl Producer {
                 wire = OnTheWire::send(&reader, &step.request);
                 continue;
             };
-            let (token, digest) = reader.begin_digest(&mut walk, &request, &arrival.answer, extracted)?;
+            let (token, digest) = reader.begin_digest(&mut walk, &request, &arrival, extracted)?;
             let turn = walk.turn(token)?;
             let position = walk.position();
             let upcoming = walk.advance(&mut book).await;
@@ -278,9 +286,13 @@ impl StreamReader {
         &self,
         walk: &mut Walk,
         request: &PageRequest,
-        answer: &Answer,
+        arrival: &Arrival,
         extracted: Extracted,
     ) -> Result<(Option<Value>, Digest), ReadError> {
+        walk.arrived(arrival);
+        let Some(answer) = &arrival.answer else {
+            return Ok((None, Digest::Raw(extracted)));
+        };
         if self.token_needs_records {
             let mut extracted = extracted;
             let body = extracted.body.take();

@@ -38,6 +38,13 @@ impl Slice {
         }
     }
 
+    /// The same slice, with more that is carried along.
+    pub(crate) fn carrying(&self, more: Map<String, Value>) -> Self {
+        let mut slice = self.clone();
+        slice.extra.extend(more);
+        slice
+    }
+
     /// The slice as a template's variable.
     pub(crate) fn variable(&self) -> Variable<'_> {
         Variable::Slice(SliceView {

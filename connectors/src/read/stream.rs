@@ -12,8 +12,8 @@ use crate::datetime::{self, duration::Duration};
 use crate::http::session::{Session, display, is_truthy};
 use crate::manifest::components::{
     Condition, DatetimeBasedCursor, Decoder, Extractor, IncrementalSync, ListValues, MinMaxDatetime,
-    PaginationStrategy, ParentStream, PartitionRouter, Retriever, SchemaNormalization, SimpleRetriever,
-    StreamPlan, Text,
+    PaginationStrategy, ParentStream, PartitionRouter, SchemaNormalization, SimpleRetriever, StreamPlan,
+    Text,
 };
 use crate::record::PathPart;
 
@@ -54,7 +54,7 @@ impl StreamReader {
         plan: &Arc<StreamPlan>,
         now: DateTime<Utc>,
     ) -> Result<Arc<Self>, ReadError> {
-        let Retriever::Simple(retriever) = &plan.retriever;
+        let retriever = plan.retriever.records();
         let cursor = match &plan.incremental_sync {
             None => None,
             Some(IncrementalSync::Datetime(cursor)) => Some(settings(session, cursor, now)?),
@@ -85,7 +85,10 @@ impl StreamReader {
             .map(|router| ready(session, router, now))
             .collect::<Result<Vec<_>, _>>()?;
         let untouched = is_untouched(retriever, plan);
-        let token_needs_records = data_feed(plan) || (!untouched && strategy.is_some_and(looks_at_records));
+        // A job's pages are counted before anything is filtered or transformed.
+        let by_jobs = plan.retriever.jobs().is_some();
+        let token_needs_records =
+            data_feed(plan) || !by_jobs && (!untouched && strategy.is_some_and(looks_at_records));
         Ok(Arc::new(Self {
             plan: Arc::clone(plan),
             session: Arc::clone(session),
@@ -99,8 +102,7 @@ impl StreamReader {
     }
 
     pub(crate) fn retriever(&self) -> &SimpleRetriever {
-        let Retriever::Simple(retriever) = &self.plan.retriever;
-        retriever
+        self.plan.retriever.records()
     }
 
     pub(super) fn datetime_cursor(&self) -> Option<&DatetimeBasedCursor> {

@@ -232,7 +232,7 @@ impl ParentWalk {
                 return Ok(Some((position, Vec::new())));
             }
         };
-        let (token, digest) = reader.begin_digest(&mut self.walk, &request, &arrival.answer, extracted)?;
+        let (token, digest) = reader.begin_digest(&mut self.walk, &request, &arrival, extracted)?;
         let mapped = digest.finish(reader, &request)?;
         self.book.observe(reader, &mapped);
         let turn = self.walk.turn(token)?;

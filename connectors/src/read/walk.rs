@@ -3,6 +3,7 @@
 //! The walk never looks at a record. That is what lets it run one page ahead of the mapping, and what makes a
 //! position mean the same thing before and after a crash.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -11,9 +12,10 @@ use serde_json::{Value, json};
 use super::ReadError;
 use super::book::{Book, Entered};
 use super::cursor::{CursorSettings, Moment, Progress, Window, Windows, WindowsPosition};
-use super::cutting::Given;
+use super::cutting::{Arrival, Given, OfJob};
 use super::guard::PageGuard;
-use super::page::PageRequest;
+use super::jobs::{Board, JobId};
+use super::page::{Download, PageRequest};
 use super::partition::Routers;
 use super::slice::{Partition, Slice};
 use super::stream::StreamReader;
@@ -26,6 +28,15 @@ pub(super) struct Walk {
     routers: Routers,
     current: Option<Current>,
     /// Partitions taken up since the last request.
+    entered: Vec<Entered>,
+    /// The jobs, and the slices that are planned so that theirs run; none where the stream has no jobs.
+    board: Option<Arc<Board>>,
+    ahead: VecDeque<Ahead>,
+}
+
+/// A slice whose turn comes later, and the partitions that are taken up on the way to it.
+struct Ahead {
+    current: Current,
     entered: Vec<Entered>,
 }
 
@@ -40,8 +51,13 @@ struct Current {
     /// Rows of the page that were given already.
     given: Option<Given>,
     guard: PageGuard,
-    /// No page of this partition is left.
+    /// No page of this partition is left; where there are jobs, none of this slice.
     done: bool,
+    /// Where there are jobs: where the routers were, this slice's job, and what of it is read.
+    routers: Option<Value>,
+    job: Option<JobId>,
+    of_job: Option<OfJob>,
+    target: usize,
 }
 
 /// The next page, and the partitions that were taken up on the way to it.
@@ -67,6 +83,8 @@ impl Walk {
             routers: Routers::new(reader, state),
             current: None,
             entered: Vec::new(),
+            board: reader.plan.retriever.jobs().map(|_| Arc::new(Board::new())),
+            ahead: VecDeque::new(),
         }
     }
 
@@ -84,9 +102,20 @@ impl Walk {
             loop {
                 if let Some(current) = self.current.as_ref().filter(|current| !current.done) {
                     return Ok(Some(Step {
-                        request: current.request(),
+                        request: current.request(self.board.as_ref()),
                         entered: std::mem::take(&mut self.entered),
                     }));
+                }
+                if let Some(board) = self.board.clone() {
+                    self.plan_ahead(&board, book).await?;
+                    let Some(next) = self.ahead.pop_front() else {
+                        self.current = None;
+                        board.clear(&self.reader).await?;
+                        return Ok(None);
+                    };
+                    self.entered.extend(next.entered);
+                    self.current = Some(next.current);
+                    continue;
                 }
                 let Some(partition) = self.routers.next().await? else {
                     self.current = None;
@@ -95,7 +124,7 @@ impl Walk {
                 let Some(entered) = book.enter(self.cursor.as_deref(), &partition)? else {
                     continue;
                 };
-                self.begin(&partition, entered.progress.as_ref());
+                self.current = Some(self.begin(&partition, entered.progress.as_ref()));
                 self.entered.push(entered);
             }
         })
@@ -111,7 +140,7 @@ impl Walk {
         self.routers.parent_states()
     }
 
-    fn begin(&mut self, partition: &Partition, progress: Option<&Progress>) {
+    fn begin(&self, partition: &Partition, progress: Option<&Progress>) -> Current {
         let windows = match (&self.cursor, progress) {
             (Some(settings), Some(progress)) => Some(Windows::plan(settings, progress)),
             _ => None,
@@ -132,13 +161,70 @@ impl Walk {
             given: None,
             guard: PageGuard::default(),
             done: false,
+            routers: None,
+            job: None,
+            of_job: None,
+            target: 0,
         };
         if current.windows.is_some() {
             current.next_window(&self.reader, self.cursor.as_deref());
         } else {
             current.token = self.reader.initial_token();
         }
-        self.current = Some(current);
+        current
+    }
+
+    /// Plans slices, so that as many jobs run as may, and one more is ready when a place is free.
+    async fn plan_ahead(&mut self, board: &Board, book: &mut Book) -> Result<(), ReadError> {
+        let mut entered = Vec::new();
+        while self.ahead.len() <= self.reader.session.jobs_at_once() {
+            let last = self
+                .ahead
+                .back()
+                .map(|ahead| &ahead.current)
+                .or(self.current.as_ref());
+            let following = last.and_then(|last| last.following(&self.reader, self.cursor.as_deref()));
+            let mut current = match following {
+                Some(current) => current,
+                None => {
+                    let Some(partition) = self.routers.next().await? else {
+                        break;
+                    };
+                    let Some(taken) = book.enter(self.cursor.as_deref(), &partition)? else {
+                        continue;
+                    };
+                    let mut current = self.begin(&partition, taken.progress.as_ref());
+                    entered.push(taken);
+                    if current.done {
+                        continue;
+                    }
+                    current.routers = Some(self.routers.position());
+                    current
+                }
+            };
+            current.job = Some(board.plan(&current.slice));
+            self.ahead.push_back(Ahead {
+                current,
+                entered: std::mem::take(&mut entered),
+            });
+        }
+        self.entered.extend(entered);
+        Ok(())
+    }
+
+    /// What came of the page says of its job.
+    pub(super) fn arrived(&mut self, arrival: &Arrival) {
+        if let (Some(current), Some(of_job)) = (&mut self.current, &arrival.job) {
+            current.of_job = Some(of_job.clone());
+        }
+    }
+
+    /// Ends when there is a job that no position was written with; never where there are no jobs.
+    pub(super) async fn job_created(&self) {
+        match &self.board {
+            Some(board) => board.created().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The page that was asked for has been read, and this is the token of the next.
@@ -153,6 +239,13 @@ impl Walk {
                 .follow(&token, self.reader.session.context.limits.max_pages)?;
             current.token = Some(token);
             return Ok(Turn::default());
+        }
+        if let Some(job) = current.job {
+            let turn = current.turn_job(&self.reader, self.cursor.as_deref());
+            if let (Some(board), true) = (&self.board, turn.window_ends) {
+                board.spend(job);
+            }
+            return Ok(turn);
         }
         let window = current.window.take();
         if current.windows.is_some() {
@@ -199,7 +292,7 @@ impl Walk {
             .as_ref()
             .map(|settings| json!([settings.start.to_rfc3339(), settings.end.to_rfc3339()]));
         json!({
-            "routers": self.routers.position(),
+            "routers": current.routers.clone().unwrap_or_else(|| self.routers.position()),
             "run": bounds,
             "windows": current.windows.as_ref().map(|windows| windows.position().to_json()),
             "window": current.window.as_ref().map(|window| json!([window.start, window.end])),
@@ -207,6 +300,8 @@ impl Walk {
             "pages": current.guard.pages(),
             "done": current.done,
             "given": current.given.map(Given::to_json),
+            "target": current.target,
+            "jobs": self.board.as_ref().map(|board| board.position()),
         })
     }
 
@@ -228,11 +323,15 @@ impl Walk {
             let Some(entered) = book.enter(self.cursor.as_deref(), &partition)? else {
                 return Ok(());
             };
-            self.begin(&partition, entered.progress.as_ref());
+            let mut current = self.begin(&partition, entered.progress.as_ref());
             book.resume(entered, written);
-            if let Some(current) = &mut self.current {
-                current.resume(self.cursor.as_deref(), position);
+            current.resume(self.cursor.as_deref(), position);
+            if let Some(board) = &self.board {
+                board.resume(&position["jobs"]);
+                current.routers = Some(self.routers.position());
+                current.job = (!current.done).then(|| board.plan(&current.slice));
             }
+            self.current = Some(current);
             Ok(())
         })
     }
@@ -255,12 +354,73 @@ impl Walk {
 }
 
 impl Current {
-    fn request(&self) -> PageRequest {
+    fn request(&self, board: Option<&Arc<Board>>) -> PageRequest {
+        let results = match &self.of_job {
+            Some(OfJob::Done(results) | OfJob::Anew(results)) => Some(Arc::clone(results)),
+            Some(OfJob::Skipped) | None => None,
+        };
         PageRequest {
             slice: Arc::clone(&self.slice),
             token: self.token.clone(),
             bounds: self.bounds,
             given: self.given,
+            download: board.zip(self.job).map(|(board, job)| Download {
+                board: Arc::clone(board),
+                job,
+                target: self.target,
+                results,
+                midway: self.target > 0 || self.token.is_some() || self.given.is_some(),
+            }),
+        }
+    }
+
+    /// The next slice of the same partition.
+    fn following(&self, reader: &StreamReader, settings: Option<&CursorSettings>) -> Option<Self> {
+        let mut next = Self {
+            partition: self.partition.clone(),
+            windows: Some(self.windows.clone()?),
+            window: None,
+            slice: Arc::clone(&self.slice),
+            bounds: self.bounds,
+            token: None,
+            given: None,
+            guard: PageGuard::default(),
+            done: false,
+            routers: self.routers.clone(),
+            job: None,
+            of_job: None,
+            target: 0,
+        };
+        next.next_window(reader, settings);
+        (!next.done).then_some(next)
+    }
+
+    /// The last page of a target was read: there is another target, or the slice ends.
+    fn turn_job(&mut self, reader: &StreamReader, settings: Option<&CursorSettings>) -> Turn {
+        if let Some(OfJob::Anew(results)) = &self.of_job {
+            self.of_job = Some(OfJob::Done(Arc::clone(results)));
+            self.target = 0;
+            self.token = reader.initial_token();
+            self.guard = PageGuard::default();
+            return Turn::default();
+        }
+        let skipped = matches!(self.of_job, Some(OfJob::Skipped));
+        let targets = match &self.of_job {
+            Some(OfJob::Done(results)) => results.targets.len(),
+            _ => 0,
+        };
+        if self.target + 1 < targets {
+            self.target += 1;
+            self.token = reader.initial_token();
+            self.guard = PageGuard::default();
+            return Turn::default();
+        }
+        self.done = true;
+        Turn {
+            // What was skipped does not count as read, as in the reference.
+            window: self.window.take().filter(|_| !skipped),
+            window_ends: true,
+            partition_ends: self.following(reader, settings).is_none(),
         }
     }
 
@@ -302,6 +462,10 @@ impl Current {
         }
         self.token = position.get("token").filter(|token| !token.is_null()).cloned();
         self.given = Given::from_json(&position["given"]);
+        let target = position["target"]
+            .as_u64()
+            .and_then(|target| usize::try_from(target).ok());
+        self.target = target.unwrap_or(0);
         self.guard = PageGuard::after(position["pages"].as_u64().unwrap_or(0));
         self.done = position["done"].as_bool().unwrap_or(false);
     }

@@ -4,6 +4,7 @@
 mod cursors;
 mod decoders;
 mod failures;
+mod jobs;
 mod paging;
 mod partitions;
 mod records;

@@ -29,6 +29,16 @@ pub(super) fn decoder(slot: &Slot<'_>) -> Option<Decoder> {
     one_of(slot, ALL)
 }
 
+/// What an answer about a job may be written in: one document.
+pub(super) fn document_decoder(slot: &Slot<'_>) -> Option<Decoder> {
+    let decoder = decoder(slot)?;
+    if decode::has_rows(&decoder) {
+        slot.fault("an answer about a job is one document; use JsonDecoder or XmlDecoder here, and download_decoder for what is downloaded");
+        return None;
+    }
+    Some(decoder)
+}
+
 /// What a login may answer with.
 pub(super) fn login_decoder(slot: &Slot<'_>) -> Option<Decoder> {
     one_of(slot, &["JsonDecoder", "XmlDecoder"])

@@ -6,6 +6,7 @@
 mod auth;
 mod decoding;
 mod errors;
+mod jobs;
 mod paging;
 mod records;
 mod requests;

@@ -33,7 +33,7 @@ pub(super) fn selector(
     })
 }
 
-fn extractor(slot: &Slot<'_>) -> Option<Extractor> {
+pub(super) fn extractor(slot: &Slot<'_>) -> Option<Extractor> {
     let component = slot.component(&["DpathExtractor"])?;
     component.check_fields();
     let field_path = component.required("field_path").and_then(|slot| slot.texts());

@@ -22,6 +22,7 @@ pub(in super::super) fn source(slot: &Slot<'_>) -> Option<Plan> {
         .and_then(|slot| check(&slot, streams.as_deref()));
     let spec = component.or("spec", Spec::default(), spec);
     let concurrency = component.optional("concurrency_level", concurrency);
+    let max_concurrent_async_job_count = component.optional("max_concurrent_async_job_count", integer);
     let metadata = component.or("metadata", serde_json::Value::Null, Slot::json);
     let (metadata, spec) = (metadata?, spec?);
     let word = |name: &str| {
@@ -39,6 +40,7 @@ pub(in super::super) fn source(slot: &Slot<'_>) -> Option<Plan> {
         check: check?,
         spec,
         concurrency: concurrency?,
+        max_concurrent_async_job_count: max_concurrent_async_job_count?,
         warnings: Vec::new(),
     })
 }

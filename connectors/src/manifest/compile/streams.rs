@@ -11,6 +11,7 @@ use super::super::components::{
 use super::super::document::Kind;
 use super::super::slot::Slot;
 use super::decoding::{decoder, refuse_paging};
+use super::jobs::async_retriever;
 use super::paging::paginator;
 use super::records::{selector, transformation};
 use super::requests::requester;
@@ -110,8 +111,12 @@ fn retriever(
     transformations: Vec<Transformation>,
     transform_first: bool,
 ) -> Option<Retriever> {
-    let component = slot.component(&["SimpleRetriever"])?;
+    let component = slot.component(&["SimpleRetriever", "AsyncRetriever"])?;
     component.check_fields();
+    if &*component.kind == "AsyncRetriever" {
+        return async_retriever(&component, transformations, transform_first)
+            .map(|jobs| Retriever::Async(Box::new(jobs)));
+    }
     simple(&component, transformations, transform_first).map(|simple| Retriever::Simple(Box::new(simple)))
 }
 

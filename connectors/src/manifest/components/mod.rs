@@ -12,6 +12,7 @@
 mod auth;
 mod decoding;
 mod errors;
+mod jobs;
 mod paging;
 mod records;
 mod request;
@@ -25,6 +26,7 @@ use serde_json::Value;
 pub use auth::*;
 pub use decoding::*;
 pub use errors::*;
+pub use jobs::*;
 pub use paging::*;
 pub use records::*;
 pub use request::*;
@@ -53,6 +55,8 @@ pub struct Plan {
     pub spec: Spec,
     /// How many partitions may be read side by side, where the manifest says so.
     pub concurrency: Option<ConcurrencyLevel>,
+    /// How many jobs may run at once; one where the manifest does not say.
+    pub max_concurrent_async_job_count: Option<Integer>,
     /// What stands in the manifest without effect.
     pub warnings: Vec<ManifestError>,
 }
@@ -111,13 +115,32 @@ pub enum StateMigration {
 pub enum Retriever {
     /// Request by request.
     Simple(Box<SimpleRetriever>),
+    /// By jobs.
+    Async(Box<AsyncRetriever>),
 }
 
 impl Retriever {
-    /// The requests, whatever the kind.
+    /// The first request, whatever the kind.
     pub fn requester(&self) -> &HttpRequester {
         match self {
             Self::Simple(simple) => &simple.requester,
+            Self::Async(jobs) => &jobs.creation_requester,
+        }
+    }
+
+    /// What gives records.
+    pub fn records(&self) -> &SimpleRetriever {
+        match self {
+            Self::Simple(simple) => simple,
+            Self::Async(jobs) => &jobs.download,
+        }
+    }
+
+    /// What is told of jobs, where there are any.
+    pub fn jobs(&self) -> Option<&AsyncRetriever> {
+        match self {
+            Self::Simple(_) => None,
+            Self::Async(jobs) => Some(jobs),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::components::{
     Authenticator, BackoffStrategy, Condition, ErrorHandler, IncrementalSync, Number, PageTokenOption,
-    RequestBody, ResponseAction, Retriever, Transformation,
+    RequestBody, ResponseAction, Transformation,
 };
 use super::loaded;
 
@@ -136,7 +136,7 @@ fn every_part_arrives() {
             vec!["meta".to_owned(), "region".to_owned()]
         ]
     );
-    let Retriever::Simple(retriever) = &stream.retriever;
+    let retriever = stream.retriever.records();
     assert!(matches!(&retriever.requester.body, RequestBody::Json(_)));
     let Authenticator::Selective(selective) = &retriever.requester.authenticator else {
         panic!()

@@ -6,8 +6,10 @@ use super::{RETRIEVER, around, loaded};
 fn retriever(yaml: &str) -> SimpleRetriever {
     let stream = loaded(yaml).streams.remove(0);
     let stream = std::sync::Arc::into_inner(stream).expect("nobody else has it");
-    let Retriever::Simple(retriever) = stream.retriever;
-    *retriever
+    match stream.retriever {
+        Retriever::Simple(retriever) => *retriever,
+        Retriever::Async(_) => panic!("it has no jobs"),
+    }
 }
 
 fn path(retriever: &SimpleRetriever) -> &str {
@@ -130,7 +132,7 @@ fn a_substream_holds_its_parents_plan() {
                  partition_router:\n        type: SubstreamPartitionRouter\n        parent_stream_configs:\n          - stream: \
                  '#/streams/0'\n            parent_key: id\n            partition_field: thing\n";
     let plan = loaded(&format!("{}{child}", around(RETRIEVER)));
-    let Retriever::Simple(retriever) = &plan.streams[1].retriever;
+    let retriever = plan.streams[1].retriever.records();
     let [PartitionRouter::Substream { parents }] = &*retriever.partition_routers else {
         panic!("{:?}", retriever.partition_routers)
     };
