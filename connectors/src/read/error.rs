@@ -17,6 +17,9 @@
 //! | an address the guard refuses | Config | `BLOCKED_ADDRESS` | no |
 //! | no answer in time, or a body that stops flowing | Timeout | `TIMEOUT`, `STALLED` | yes |
 //! | HTML or other text where JSON was expected | Malformed | `NOT_JSON` | yes |
+//! | something else where XML, CSV or an archive was expected | Malformed | `NOT_XML`, `NOT_CSV`, `NOT_GZIP`, `NOT_ZIP`, `NOT_TEXT` | yes |
+//! | a job that failed or took too long, three times | Upstream | `JOB_FAILED`, `JOB_TIMED_OUT` | yes |
+//! | a job's status that the manifest does not know | Config | `JOB_STATUS_UNKNOWN` | no |
 //! | not asked, because a budget is spent or the upstream is known to be down | RateLimited, Upstream | `BUDGET_SPENT`, `CIRCUIT_OPEN` | yes, after `retry_after` |
 //! | half a body | Network (cut connection) or Malformed (cut JSON) | `BODY_TRUNCATED` | yes |
 //! | too much of it | Malformed | `BODY_TOO_LARGE` | no |

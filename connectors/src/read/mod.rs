@@ -17,6 +17,7 @@
 
 mod book;
 pub(crate) mod check;
+mod current;
 pub(crate) mod cursor;
 pub(crate) mod cutting;
 mod error;

@@ -3,6 +3,7 @@
 
 mod cursors;
 mod decoders;
+mod exports;
 mod failures;
 mod jobs;
 mod paging;
