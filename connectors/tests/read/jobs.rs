@@ -336,6 +336,27 @@ async fn a_job_without_results_is_read_and_a_skipped_one_is_not() {
         "what has no results is not deleted"
     );
 
+    // What the cursor has of later windows does not carry it over the one that was skipped.
+    let (upstream, _) = exports(|what| {
+        if what == "2026-01-11" {
+            &["none"]
+        } else {
+            &["ready"]
+        }
+    })
+    .await;
+    let yaml = by_jobs(
+        &upstream.base(),
+        "",
+        &WINDOWS.replace("cursor_field: at", "cursor_field: for"),
+    );
+    let read = self::read(&upstream, &yaml, json!({})).await.unwrap();
+    assert_eq!(records(&read).len(), 8);
+    assert_eq!(
+        read.last().unwrap().checkpoint.state,
+        Some(json!({"for": "2026-01-01"}))
+    );
+
     let (upstream, _) = exports(|_| &["none"]).await;
     let listed = by_jobs(&upstream.base(), LISTED, "");
     assert!(records(&self::read(&upstream, &listed, json!({})).await.unwrap()).is_empty());
