@@ -22,6 +22,10 @@ const SHIPPED: &[ShippedManifest] = &[
         slug: "sample",
         yaml: include_str!("sample.yaml"),
     },
+    ShippedManifest {
+        slug: "stripe",
+        yaml: include_str!("stripe.yaml"),
+    },
 ];
 
 /// Every manifest that comes with the binary, by slug.

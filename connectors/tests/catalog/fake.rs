@@ -1,0 +1,194 @@
+//! A vendor that is not there: an HTTP server on the loopback whose answers are a function of the request, with a list
+//! of the faults that it has in store.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum::http::Response;
+use serde_json::Value;
+
+/// A request as the vendor sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Request {
+    /// The parameter, where it is there.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        find(&self.query, name)
+    }
+
+    /// The parameter as a number; `None` where it is not one.
+    pub(crate) fn number(&self, name: &str) -> Option<i64> {
+        self.get(name)?.parse().ok()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        find(&self.headers, name)
+    }
+
+    /// The fields of a form.
+    pub(crate) fn form(&self) -> Vec<(String, String)> {
+        url::form_urlencoded::parse(self.body.as_bytes())
+            .into_owned()
+            .collect()
+    }
+
+    /// The first parameter that is not one of these, or that is there twice.
+    pub(crate) fn stranger(&self, known: &[&str]) -> Option<&str> {
+        let mut seen = Vec::new();
+        self.query.iter().map(|(name, _)| name.as_str()).find(|name| {
+            let strange = !known.contains(name) || seen.contains(name);
+            seen.push(*name);
+            strange
+        })
+    }
+
+    /// Path and query, as one comparable text.
+    pub(crate) fn line(&self) -> String {
+        let query: Vec<String> = self
+            .query
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        format!("{} {}?{}", self.method, self.path, query.join("&"))
+    }
+}
+
+pub(crate) fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs
+        .iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.as_str())
+}
+
+/// What the vendor answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Value,
+}
+
+impl Answer {
+    pub(crate) fn new(status: u16, body: Value) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body,
+        }
+    }
+
+    pub(crate) fn with(mut self, header: &str, value: impl ToString) -> Self {
+        self.headers.push((header.to_owned(), value.to_string()));
+        self
+    }
+
+    fn response(&self) -> Response<Body> {
+        let mut response = Response::builder()
+            .status(self.status)
+            .header("content-type", "application/json");
+        for (name, value) in &self.headers {
+            response = response.header(name, value);
+        }
+        response.body(Body::from(self.body.to_string())).unwrap()
+    }
+}
+
+/// What one vendor does with a request: an answer, or the refusal that its documentation describes.
+pub(crate) trait Vendor: Send + Sync + 'static {
+    /// `base` is the fake's own address, for links.
+    fn answer(&self, request: &Request, base: &str) -> Result<Answer, Answer>;
+}
+
+/// The answers that the vendor has in store for the next requests; `None` is an ordinary one.
+type Store = Arc<Mutex<VecDeque<Option<Answer>>>>;
+
+/// A running fake.
+pub(crate) struct Fake {
+    pub(crate) address: SocketAddr,
+    log: Arc<Mutex<Vec<Request>>>,
+    store: Store,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Fake {
+    pub(crate) async fn start(vendor: impl Vendor) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (log, store) = (Arc::<Mutex<Vec<Request>>>::default(), Store::default());
+        let shared = Arc::new((vendor, format!("http://{address}")));
+        let (logged, stored) = (Arc::clone(&log), Arc::clone(&store));
+        let router = axum::Router::new().fallback(move |request: axum::extract::Request| {
+            let (shared, log, store) = (Arc::clone(&shared), Arc::clone(&logged), Arc::clone(&stored));
+            async move {
+                let request = received(request).await;
+                log.lock().unwrap().push(request.clone());
+                let planned = store.lock().unwrap().pop_front().flatten();
+                let answer = planned.unwrap_or_else(|| {
+                    let (vendor, base) = &*shared;
+                    match vendor.answer(&request, base) {
+                        Ok(answer) | Err(answer) => answer,
+                    }
+                });
+                answer.response()
+            }
+        });
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self {
+            address,
+            log,
+            store,
+            server,
+        }
+    }
+
+    pub(crate) fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Answers the request after so many others like this.
+    pub(crate) fn plan(&self, after: usize, answer: Answer) {
+        let mut store = self.store.lock().unwrap();
+        store.extend(std::iter::repeat_n(None, after));
+        store.push_back(Some(answer));
+    }
+
+    /// What was asked since it was last asked for.
+    pub(crate) fn take_requests(&self) -> Vec<Request> {
+        std::mem::take(&mut *self.log.lock().unwrap())
+    }
+}
+
+async fn received(request: axum::extract::Request) -> Request {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let query = parts.uri.query().unwrap_or_default();
+    let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    Request {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: url::form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect(),
+        headers: parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+    }
+}

@@ -1,0 +1,21 @@
+//! The connectors that we ship, each against a fake of its vendor.
+//!
+//! A manifest of ours is a claim about somebody else's API, and nothing in this repository can call that API. So each
+//! vendor has a fake that is written from the vendor's published documentation, which it cites, and not from the
+//! manifest. It knows what the documentation knows and *refuses* the rest: a query parameter that is not documented, a
+//! page larger than the maximum, a missing version header, a cursor that it never gave. Real vendors overlook much of
+//! that, and a manifest that lives on what they overlook breaks on the day they stop; a fake that overlooks it proves
+//! only that the manifest agrees with itself.
+//!
+//! What the tests drive is the manifest as it is shipped, by the calls that `connector read` and a server's run make.
+//! Only its address differs. A vendor whose customers have addresses of their own (a GitHub Enterprise Server, a
+//! Salesforce domain) is told the fake's in its configuration, as a customer would. For the others the vendor's origin
+//! is a constant, and the test puts the fake's in its place in the manifest's text, once and checked (`reading`).
+//! Rejected: a base URL in every configuration (a setting that sends a secret key to any host, there for tests alone),
+//! and names resolved to the loopback (it needs a certificate authority in the guarded client, which production
+//! would have to carry).
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod fake;
+mod reading;
+mod stripe;

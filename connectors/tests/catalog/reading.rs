@@ -1,0 +1,200 @@
+//! Reading a shipped connector as a server's run does: page by page, each with a checkpoint, and on from the last one
+//! when the vendor asked for patience.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeZone, Utc};
+use connectors::Connector;
+use connectors::read::{Checkpoint, ErrorKind, ReadContext, ReadError, ReadLimits, ReadRequest, RetryMode};
+use futures::StreamExt;
+use platform::clock::ManualClock;
+use platform::http_client::{HttpClient, HttpLimits, NetworkPolicy};
+use platform::random::SystemRandom;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::fake::Fake;
+
+/// When all of this happens.
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 6, 15, 12, 0, 0).unwrap()
+}
+
+/// A moment before [`now`], in seconds of the epoch.
+pub(crate) fn days_ago(days: i64) -> i64 {
+    now().timestamp() - days * 86_400
+}
+
+/// The same as RFC 3339 writes it.
+pub(crate) fn date_ago(days: i64) -> String {
+    let moment = DateTime::from_timestamp(days_ago(days), 0).unwrap();
+    moment.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The manifest as it is shipped.
+pub(crate) fn shipped(slug: &str) -> &'static str {
+    let mut all = connectors::catalog::shipped().iter();
+    all.find(|manifest| manifest.slug == slug).unwrap().yaml
+}
+
+/// The manifest with another origin than the vendor's, which stands in it exactly once.
+pub(crate) fn moved(yaml: &str, origin: &str, fake: &Fake) -> String {
+    let quoted = format!("\"{origin}");
+    let plain = format!(": {origin}");
+    let count = yaml.matches(&quoted).count() + yaml.matches(&plain).count();
+    assert_eq!(count, 1, "{origin} stands in the manifest once");
+    yaml.replace(&quoted, &format!("\"{}", fake.base()))
+        .replace(&plain, &format!(": {}", fake.base()))
+}
+
+pub(crate) fn load(yaml: &str) -> Connector {
+    Connector::parse(yaml).unwrap_or_else(|faults| panic!("{faults:#?}"))
+}
+
+/// What a read gave.
+#[derive(Debug)]
+pub(crate) struct Got {
+    pub(crate) records: Vec<Value>,
+    pub(crate) state: Option<Value>,
+    /// What kept the read waiting, each time.
+    pub(crate) waits: Vec<(ErrorKind, Option<Duration>)>,
+}
+
+impl Got {
+    /// One field of every record.
+    pub(crate) fn all(&self, pointer: &str) -> Vec<&Value> {
+        let field = |record| Value::pointer(record, pointer).unwrap_or(&Value::Null);
+        self.records.iter().map(field).collect()
+    }
+}
+
+fn context(fake: &Fake) -> ReadContext {
+    let policy = NetworkPolicy {
+        allow_networks: Vec::new(),
+        allow_addresses: vec![fake.address],
+    };
+    ReadContext {
+        http: HttpClient::new(policy, HttpLimits::default()).unwrap(),
+        clock: ManualClock::at(now()).shared(),
+        random: SystemRandom::shared(),
+        retry: RetryMode::LeaveToCaller,
+        gate: None,
+        limits: ReadLimits::default(),
+        cancel: CancellationToken::new(),
+    }
+}
+
+/// A connector, what it is configured with, and whom it reads from.
+pub(crate) struct Reader<'a> {
+    pub(crate) fake: &'a Fake,
+    pub(crate) connector: Connector,
+    pub(crate) config: Value,
+}
+
+impl Reader<'_> {
+    /// Reads a stream to its end, going on after whatever passes.
+    pub(crate) async fn read(&self, stream: &str, state: Option<Value>) -> Result<Got, ReadError> {
+        let faults = self.connector.spec().validate(&self.config);
+        assert!(faults.is_empty(), "{faults:?}");
+        let context = context(self.fake);
+        let mut got = Got {
+            records: Vec::new(),
+            state: state.clone(),
+            waits: Vec::new(),
+        };
+        let mut checkpoint = Checkpoint { state, resume: None };
+        while got.waits.len() < 10 {
+            let request = ReadRequest {
+                stream: stream.to_owned(),
+                config: self.config.clone(),
+                checkpoint: checkpoint.clone(),
+                full_refresh: false,
+            };
+            let mut pages = self.connector.read(&context, request)?;
+            let failure = loop {
+                match pages.next().await {
+                    None => break None,
+                    Some(Err(error)) => break Some(error),
+                    Some(Ok(page)) => {
+                        assert!(page.rejected.is_empty(), "{:?}", page.rejected);
+                        checkpoint = page.checkpoint;
+                        let parsed = page.records.iter().map(|record| record.json());
+                        got.records
+                            .extend(parsed.map(|json| serde_json::from_str::<Value>(json).unwrap()));
+                    }
+                }
+            };
+            match failure {
+                None => {
+                    got.state = checkpoint.state;
+                    self.hold_against_the_schema(stream, &got.records);
+                    return Ok(got);
+                }
+                Some(error) if error.retryable => got.waits.push((error.kind, error.retry_after)),
+                Some(error) => return Err(error),
+            }
+        }
+        panic!("the vendor asks for patience without an end: {:?}", got.waits);
+    }
+
+    /// As [`Self::read`], where nothing may go wrong.
+    pub(crate) async fn whole(&self, stream: &str, state: Option<Value>) -> Got {
+        match self.read(stream, state).await {
+            Ok(got) => got,
+            Err(error) => panic!("{stream}: {error}\n{:#?}", self.fake.take_requests().last()),
+        }
+    }
+
+    pub(crate) async fn check(&self) -> Result<(), ReadError> {
+        self.connector.check(&context(self.fake), &self.config).await
+    }
+
+    /// Every record fits the schema, is described by it to the last field, and has a key of its own.
+    fn hold_against_the_schema(&self, stream: &str, records: &[Value]) {
+        let mut streams = self.connector.streams().iter();
+        let described = streams.find(|described| described.name == stream).unwrap();
+        let validator = jsonschema::validator_for(&described.json_schema).unwrap();
+        let mut keys = Vec::new();
+        for record in records {
+            if let Err(error) = validator.validate(record) {
+                panic!("{stream}: {error} in {record:#}");
+            }
+            for field in record.as_object().unwrap().keys() {
+                let known = &described.json_schema["properties"][field];
+                assert!(!known.is_null(), "{stream}: the schema does not describe {field}");
+            }
+            let part = |path: &Vec<String>| {
+                let value = path.iter().fold(record, |value, name| &value[name]);
+                assert!(
+                    !value.is_null(),
+                    "{stream}: {path:?} of the key is missing in {record:#}"
+                );
+                value.clone()
+            };
+            let key: Vec<Value> = described.primary_key.iter().map(part).collect();
+            assert!(!keys.contains(&key), "{stream}: the key {key:?} comes twice");
+            keys.push(key);
+        }
+    }
+}
+
+/// Breaks the manifest in one place and expects the fake to refuse what is then asked. It is how a fake shows that it
+/// looks: one that lets this pass would let the same mistake pass in the manifest that is shipped.
+pub(crate) async fn refuses(
+    reader: &Reader<'_>,
+    yaml: &str,
+    stream: &str,
+    change: (&str, &str),
+) -> ReadError {
+    let (from, to) = change;
+    assert!(yaml.contains(from), "the manifest has no {from:?}");
+    let broken = Reader {
+        fake: reader.fake,
+        connector: load(&yaml.replace(from, to)),
+        config: reader.config.clone(),
+    };
+    match broken.read(stream, None).await {
+        Ok(_) => panic!("{stream}: {to:?} in place of {from:?} was let pass"),
+        Err(error) => error,
+    }
+}
