@@ -15,6 +15,10 @@ pub struct ShippedManifest {
 
 const SHIPPED: &[ShippedManifest] = &[
     ShippedManifest {
+        slug: "hubspot",
+        yaml: include_str!("hubspot.yaml"),
+    },
+    ShippedManifest {
         slug: "jsonplaceholder",
         yaml: include_str!("jsonplaceholder.yaml"),
     },

@@ -10,12 +10,13 @@
 //! What the tests drive is the manifest as it is shipped, by the calls that `connector read` and a server's run make.
 //! Only its address differs. A vendor whose customers have addresses of their own (a GitHub Enterprise Server, a
 //! Salesforce domain) is told the fake's in its configuration, as a customer would. For the others the vendor's origin
-//! is a constant, and the test puts the fake's in its place in the manifest's text, once and checked (`reading`).
+//! is a constant, and the test puts the fake's in its place in the manifest's text (`reading::moved`).
 //! Rejected: a base URL in every configuration (a setting that sends a secret key to any host, there for tests alone),
 //! and names resolved to the loopback (it needs a certificate authority in the guarded client, which production
 //! would have to carry).
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod fake;
+mod hubspot;
 mod reading;
 mod stripe;
