@@ -15,6 +15,10 @@ pub struct ShippedManifest {
 
 const SHIPPED: &[ShippedManifest] = &[
     ShippedManifest {
+        slug: "github",
+        yaml: include_str!("github.yaml"),
+    },
+    ShippedManifest {
         slug: "hubspot",
         yaml: include_str!("hubspot.yaml"),
     },

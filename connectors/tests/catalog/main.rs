@@ -17,6 +17,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod fake;
+mod github;
 mod hubspot;
 mod reading;
 mod stripe;

@@ -2,11 +2,15 @@
 //! when the vendor asked for patience.
 
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeZone, Utc};
 use connectors::Connector;
-use connectors::read::{Checkpoint, ErrorKind, ReadContext, ReadError, ReadLimits, ReadRequest, RetryMode};
+use connectors::read::{
+    Checkpoint, ErrorKind, Gate, HeldBack, ReadContext, ReadError, ReadLimits, ReadRequest, RetryMode, Seen,
+};
 use futures::StreamExt;
 use platform::clock::ManualClock;
 use platform::http_client::{HttpClient, HttpLimits, NetworkPolicy};
@@ -59,6 +63,8 @@ pub(crate) struct Got {
     pub(crate) state: Option<Value>,
     /// What kept the read waiting, each time.
     pub(crate) waits: Vec<(ErrorKind, Option<Duration>)>,
+    /// For how long answers asked to be left alone, as the gate of a server's run is told.
+    pub(crate) patience: Vec<Duration>,
 }
 
 impl Got {
@@ -69,7 +75,24 @@ impl Got {
     }
 }
 
-fn context(fake: &Fake) -> ReadContext {
+/// A gate that lets everything through, and remembers what it was told.
+#[derive(Default)]
+struct Listening(Mutex<Vec<Duration>>);
+
+#[async_trait]
+impl Gate for Listening {
+    async fn admit(&self, _: &str) -> Result<(), HeldBack> {
+        Ok(())
+    }
+
+    async fn seen(&self, _: &str, seen: Seen) {
+        if let Seen::Works { patience } | Seen::Fails { patience } = seen {
+            self.0.lock().unwrap().extend(patience);
+        }
+    }
+}
+
+fn context(fake: &Fake, gate: Arc<Listening>) -> ReadContext {
     let policy = NetworkPolicy {
         allow_networks: Vec::new(),
         allow_addresses: vec![fake.address],
@@ -79,7 +102,7 @@ fn context(fake: &Fake) -> ReadContext {
         clock: ManualClock::at(now()).shared(),
         random: SystemRandom::shared(),
         retry: RetryMode::LeaveToCaller,
-        gate: None,
+        gate: Some(gate),
         limits: ReadLimits::default(),
         cancel: CancellationToken::new(),
     }
@@ -97,11 +120,13 @@ impl Reader<'_> {
     pub(crate) async fn read(&self, stream: &str, state: Option<Value>) -> Result<Got, ReadError> {
         let faults = self.connector.spec().validate(&self.config);
         assert!(faults.is_empty(), "{faults:?}");
-        let context = context(self.fake);
+        let gate = Arc::<Listening>::default();
+        let context = context(self.fake, Arc::clone(&gate));
         let mut got = Got {
             records: Vec::new(),
             state: state.clone(),
             waits: Vec::new(),
+            patience: Vec::new(),
         };
         let mut checkpoint = Checkpoint { state, resume: None };
         while got.waits.len() < 10 {
@@ -128,6 +153,7 @@ impl Reader<'_> {
             match failure {
                 None => {
                     got.state = checkpoint.state;
+                    got.patience = std::mem::take(&mut *gate.0.lock().unwrap());
                     self.hold_against_the_schema(stream, &got.records);
                     return Ok(got);
                 }
@@ -147,7 +173,10 @@ impl Reader<'_> {
     }
 
     pub(crate) async fn check(&self) -> Result<(), ReadError> {
-        self.connector.check(&context(self.fake), &self.config).await
+        let gate = Arc::<Listening>::default();
+        self.connector
+            .check(&context(self.fake, gate), &self.config)
+            .await
     }
 
     /// Every record fits the schema, is described by it to the last field, and has a key of its own.
