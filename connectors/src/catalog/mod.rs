@@ -31,6 +31,10 @@ const SHIPPED: &[ShippedManifest] = &[
         yaml: include_str!("sample.yaml"),
     },
     ShippedManifest {
+        slug: "slack",
+        yaml: include_str!("slack.yaml"),
+    },
+    ShippedManifest {
         slug: "stripe",
         yaml: include_str!("stripe.yaml"),
     },

@@ -20,4 +20,5 @@ mod fake;
 mod github;
 mod hubspot;
 mod reading;
+mod slack;
 mod stripe;
