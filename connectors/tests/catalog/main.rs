@@ -19,6 +19,7 @@
 mod fake;
 mod github;
 mod hubspot;
+mod postmark;
 mod reading;
 mod slack;
 mod stripe;
