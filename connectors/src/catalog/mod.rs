@@ -31,6 +31,10 @@ const SHIPPED: &[ShippedManifest] = &[
         yaml: include_str!("postmark.yaml"),
     },
     ShippedManifest {
+        slug: "salesforce",
+        yaml: include_str!("salesforce.yaml"),
+    },
+    ShippedManifest {
         slug: "sample",
         yaml: include_str!("sample.yaml"),
     },

@@ -21,5 +21,6 @@ mod github;
 mod hubspot;
 mod postmark;
 mod reading;
+mod salesforce;
 mod slack;
 mod stripe;
