@@ -35,7 +35,7 @@ A stream that fails ends INCOMPLETE with a TRACE error; the others are read all 
 
 #[derive(Debug, Args)]
 pub(crate) struct SourceArguments {
-    /// The connector: a declarative manifest in YAML, or the name of one that is shipped (jsonplaceholder, sample)
+    /// The connector: a declarative manifest in YAML, or the name of one that is shipped, such as github
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: PathBuf,
     /// The configuration in JSON, credentials included; - reads standard input

@@ -24,3 +24,33 @@ mod reading;
 mod salesforce;
 mod slack;
 mod stripe;
+
+#[test]
+fn the_catalogues_page_lists_every_connector_and_stream() {
+    let page = include_str!("../../../docs/catalogue.md");
+    let (_, streams) = page.split_once("\n## Streams\n").unwrap();
+    for shipped in connectors::catalog::shipped() {
+        let named = format!("\n| `{}` |", shipped.slug);
+        assert_eq!(
+            page.matches(&named).count(),
+            2,
+            "{} is in both tables",
+            shipped.slug
+        );
+        let (_, own) = streams.split_once(&named).unwrap();
+        let end = own.find("\n| `").or_else(|| own.find("\n\n")).unwrap();
+        let own = &own[..end];
+        for stream in reading::load(shipped.yaml).streams() {
+            let cell = format!("`{}`", stream.name);
+            let line = own.lines().find(|line| line.contains(&cell));
+            let line = line.unwrap_or_else(|| panic!("{} of {} is missing", stream.name, shipped.slug));
+            let cursor = stream.cursor_field.as_deref();
+            assert!(
+                cursor.is_none_or(|cursor| line.contains(&format!("| `{cursor}`"))),
+                "{}'s cursor is {cursor:?}, and the page says {line}",
+                stream.name
+            );
+            assert_eq!(line.trim_end().ends_with("| | |"), cursor.is_none(), "{line}");
+        }
+    }
+}

@@ -69,11 +69,14 @@ pub(super) const STREAMS: [(&str, &str); 10] = [
     ("milestones", "/milestones"),
 ];
 
+/// By repository and list.
+type Items = HashMap<(String, String), Vec<Value>>;
+
 /// All repositories. Clones are the same.
 #[derive(Clone, Default)]
 pub(super) struct GitHub {
-    /// By repository and list; oldest first.
-    items: Arc<Mutex<HashMap<(String, String), Vec<Value>>>>,
+    /// Oldest first.
+    items: Arc<Mutex<Items>>,
 }
 
 impl GitHub {
