@@ -112,16 +112,17 @@ impl Connector {
 
     /// Tries a configuration out: it fits the specification, and the streams that the manifest names for it answer.
     pub async fn check(&self, context: &ReadContext, config: &Value) -> Result<(), ReadError> {
-        if let Some(fault) = self.plan.spec.validate(config).first() {
+        let mut config = self.migrate(context, config)?;
+        if let Some(fault) = self.plan.spec.validate(&config).first() {
             return Err(ReadError::config(fault.to_string()));
         }
-        let mut config = config.clone();
+        http::configuration::validated(context, &self.plan.spec, &self.plan.config_rules, &config)?;
         if let (Value::Object(config), Some(Value::Object(overrides))) =
             (&mut config, &self.plan.check.config_overrides)
         {
             config.extend(overrides.clone());
         }
-        let session = self.session(context, config);
+        let session = self.session_of(context, config);
         for name in &self.plan.check.stream_names {
             read::check::try_stream(&session, self.stream(name)?).await?;
         }
@@ -138,12 +139,16 @@ impl Connector {
             full_refresh,
         } = request;
         let plan = self.stream(&stream)?;
-        read::producer::start(self.session(context, config), plan, checkpoint, full_refresh)
+        let session = self.session(context, &config)?;
+        read::producer::start(session, plan, checkpoint, full_refresh)
     }
 
     /// The hosts that these streams are read from, as far as the configuration alone tells. Secrets are not needed.
     pub fn hosts(&self, context: &ReadContext, config: &Value, streams: &[String]) -> BTreeSet<String> {
-        let session = self.session(context, config.clone());
+        let Ok(config) = self.migrate(context, config) else {
+            return BTreeSet::new();
+        };
+        let session = self.session_of(context, config);
         let wanted = self
             .plan
             .streams
@@ -158,6 +163,12 @@ impl Connector {
             .collect()
     }
 
+    /// What the manifest's `HTTPAPIBudget` limits, one for each of its policies, as far as the configuration tells.
+    pub fn call_limits(&self, context: &ReadContext, config: &Value) -> Vec<read::Counted> {
+        let limits = || http::budget::limits(&self.session_of(context, self.migrate(context, config)?));
+        limits().unwrap_or_default()
+    }
+
     fn stream(&self, name: &str) -> Result<&Arc<StreamPlan>, ReadError> {
         self.plan.stream(name).ok_or_else(|| {
             let names: Vec<&str> = self.plan.streams.iter().map(|stream| &*stream.name).collect();
@@ -168,14 +179,34 @@ impl Connector {
         })
     }
 
-    fn session(&self, context: &ReadContext, config: Value) -> Arc<Session> {
+    /// The configuration as the manifest's migrations and transformations make it: what the specification is about.
+    pub fn migrate(&self, context: &ReadContext, config: &Value) -> Result<Value, ReadError> {
         let config = if config.is_null() {
             Value::Object(Map::new())
         } else {
-            config
+            config.clone()
         };
+        http::configuration::transformed(context, &self.plan.spec, &self.plan.config_rules, config)
+    }
+
+    /// A session with a configuration as a person entered it.
+    fn session(&self, context: &ReadContext, config: &Value) -> Result<Arc<Session>, ReadError> {
+        let migrated = self.migrate(context, config)?;
+        let plan = &self.plan;
+        http::configuration::validated(context, &plan.spec, &plan.config_rules, &migrated)?;
+        let session = self.session_of(context, migrated);
+        // A migration may have moved a secret to where the specification does not look for one.
+        for secret in self.plan.spec.secret_texts(config) {
+            session.hide(&secret);
+        }
+        Ok(session)
+    }
+
+    /// A session with a migrated configuration.
+    fn session_of(&self, context: &ReadContext, config: Value) -> Arc<Session> {
         let secrets = self.plan.spec.secret_texts(&config);
-        let session = Session::new(context.clone(), config, secrets);
+        let budget = self.plan.api_budget.clone();
+        let session = Session::new(context.clone(), config, secrets, budget);
         Arc::new(session.with_jobs_at_once(self.plan.max_concurrent_async_job_count.as_ref()))
     }
 }

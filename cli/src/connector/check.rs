@@ -16,7 +16,7 @@ pub(super) async fn run(arguments: &CheckArguments) -> Outcome {
     let connector = input::connector(&arguments.source)?;
     let config = input::config(&arguments.source)?;
     let context = context(&arguments.source, CancellationToken::new())?;
-    let failure = match config_faults(&connector, &config) {
+    let failure = match config_faults(&connector, &context, &config) {
         Some(faults) => Some(faults),
         None if arguments.offline => None,
         None => connector

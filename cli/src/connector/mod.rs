@@ -18,8 +18,9 @@ mod read;
 
 use std::io::{self, ErrorKind as IoErrorKind, StdoutLock};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use connectors::read::{ErrorKind, ReadContext, ReadError, ReadLimits, RetryMode};
+use connectors::read::{ErrorKind, Pacer, ReadContext, ReadError, ReadLimits, RetryMode};
 use ipnet::IpNet;
 use platform::clock::SystemClock;
 use platform::http_client::{HttpClient, HttpLimits, NetworkPolicy};
@@ -72,8 +73,8 @@ fn context(arguments: &SourceArguments, cancel: CancellationToken) -> Result<Rea
         clock: SystemClock::shared(),
         random: SystemRandom::shared(),
         retry: RetryMode::AsReference,
-        // One person's read, beside which nobody else's is known.
-        gate: None,
+        // One person's read, beside which nobody else's is known: it waits for the manifest's budget itself.
+        gate: Some(Arc::new(Pacer::new(SystemClock::shared()))),
         limits: ReadLimits::default(),
         cancel,
     })
@@ -92,8 +93,16 @@ fn failure_type(error: &ReadError) -> FailureType {
 }
 
 /// The configuration's faults against the spec, as one sentence; `None` when it fits.
-fn config_faults(connector: &connectors::Connector, config: &serde_json::Value) -> Option<String> {
-    let faults = connector.spec().validate(config);
+fn config_faults(
+    connector: &connectors::Connector,
+    context: &ReadContext,
+    config: &serde_json::Value,
+) -> Option<String> {
+    let migrated = match connector.migrate(context, config) {
+        Ok(migrated) => migrated,
+        Err(error) => return Some(error.to_string()),
+    };
+    let faults = connector.spec().validate(&migrated);
     let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
     (!told.is_empty()).then(|| {
         format!(

@@ -29,7 +29,7 @@ pub(super) async fn run(arguments: &ReadArguments) -> Outcome {
     let context = context(&arguments.source, cancel.clone())?;
 
     let mut protocol = protocol();
-    if let Some(faults) = config_faults(&connector, &config) {
+    if let Some(faults) = config_faults(&connector, &context, &config) {
         return written(
             protocol
                 .error(None, &faults, &faults, FailureType::Config)

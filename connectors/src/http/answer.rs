@@ -5,7 +5,8 @@ use platform::http_client::{BodyStream, HttpError};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::gate::{self, Seen};
+use super::budget;
+use super::gate::{self, Ask, Seen};
 use super::session::Session;
 use crate::read::{ErrorKind, ReadError};
 
@@ -69,17 +70,24 @@ pub(super) async fn exchange_as(
     };
     let url = request.url().clone();
     let host = gate::host(&url);
+    let allowed = budget::allowed(session, &request)?;
+    let ask = Ask {
+        host: &host,
+        allowed: &allowed,
+    };
     tokio::select! {
         biased;
         () = context.cancel.cancelled() => return Err(ReadError::cancelled()),
-        admitted = gate.admit(&host) => admitted.map_err(|held_back| {
+        admitted = gate.admit(&ask) => admitted.map_err(|held_back| {
             let mut error = held_back.error(&url);
             error.url = error.url.map(|url| session.scrub(&url));
             error
         })?,
     }
     let (answer, seen) = exchange_ungated(session, request, reading).await;
-    gate.seen(&host, seen).await;
+    let whole = answer.as_ref().ok().map(|(answer, _)| answer);
+    let told = budget::told(session.budget.as_deref(), whole);
+    gate.seen(&ask, seen, told).await;
     answer
 }
 

@@ -5,7 +5,7 @@ use platform::http_client::{BodyStream, HttpError};
 use url::Url;
 
 use super::answer::classify;
-use super::gate::{self, Seen};
+use super::gate::{self, Allowed, Ask, Seen, Told};
 use super::session::Session;
 use crate::decode::{self, PIECE, Row, Rows, Stage, Undecodable};
 use crate::manifest::components::Decoder;
@@ -114,7 +114,13 @@ impl Flow {
     async fn tell(&self, session: &Session, error: &HttpError) {
         if let Some(gate) = &session.context.gate {
             let seen = Seen::of(Err(error), session.context.clock.now());
-            gate.seen(&gate::host(&self.url), seen).await;
+            let host = gate::host(&self.url);
+            // It was counted when it was admitted; a body that breaks off says nothing more of a limit.
+            let ask = Ask {
+                host: &host,
+                allowed: &Allowed::Unsaid,
+            };
+            gate.seen(&ask, seen, Told::default()).await;
         }
     }
 

@@ -20,11 +20,62 @@ use crate::read::{ErrorKind, ReadError};
 /// Asked before every request, and told what came of it.
 #[async_trait]
 pub trait Gate: Send + Sync {
-    /// Whether a request may be sent to this host (with its port, where that is not the scheme's).
-    async fn admit(&self, host: &str) -> Result<(), HeldBack>;
+    /// Whether this request may be sent.
+    async fn admit(&self, ask: &Ask<'_>) -> Result<(), HeldBack>;
 
     /// What came of an admitted request.
-    async fn seen(&self, host: &str, seen: Seen);
+    async fn seen(&self, ask: &Ask<'_>, seen: Seen, told: Told);
+}
+
+/// A request, as far as a gate has to know it.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// Whom it goes to (with the port, where that is not the scheme's).
+    pub host: &'a str,
+    /// What the connector's manifest allows of such requests.
+    pub allowed: &'a Allowed,
+}
+
+/// What a manifest's `HTTPAPIBudget` allows of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Allowed {
+    /// It says nothing on it.
+    Unsaid,
+    /// As many as anybody likes.
+    Unlimited,
+    /// So many.
+    Counted(Counted),
+}
+
+/// The policy that a request is counted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// The policy's place in the budget: requests of one class share its limits.
+    pub class: usize,
+    /// None of these may be exceeded; at least one.
+    pub rates: Vec<CallRate>,
+    /// Whether the limit starts anew as a whole (a fixed window), not call by call (a moving one).
+    pub in_windows: bool,
+    /// How many calls the request counts for.
+    pub weight: u32,
+}
+
+/// So many calls in so long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallRate {
+    /// How many, at least one.
+    pub limit: u32,
+    /// In how long.
+    pub per: Duration,
+}
+
+/// What the headers that the manifest's budget names say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Calls that are left.
+    pub remaining: Option<u32>,
+    /// When the limit starts anew.
+    pub resets_at: Option<DateTime<Utc>>,
 }
 
 /// A request is not made now.
@@ -51,7 +102,7 @@ impl HeldBack {
             Holder::Budget => (
                 ErrorKind::RateLimited,
                 "BUDGET_SPENT",
-                "The integration has made as many requests as it may; requestsPerMinute sets how many that are.",
+                "The integration has made as many requests as its requestsPerMinute, or the connector's api_budget, lets it.",
             ),
             Holder::Circuit => (
                 ErrorKind::Upstream,

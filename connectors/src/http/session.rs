@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::merge::Part;
 use super::token::Token;
-use crate::manifest::components::{Condition, Integer, JsonTemplate, Number, Text, TextMap};
+use crate::manifest::components::{ApiBudget, Condition, Integer, JsonTemplate, Number, Text, TextMap};
 use crate::read::{Note, NoteLevel, PageStats, ReadContext, ReadError};
 use crate::template::{Scope, TemplateError, ValidTypes, Variable};
 
@@ -20,6 +20,8 @@ pub(crate) type Names<'a> = [(&'static str, Variable<'a>)];
 pub(crate) struct Session {
     pub(crate) context: ReadContext,
     pub(crate) config: Value,
+    /// What the manifest says on how much the upstream allows.
+    pub(crate) budget: Option<Arc<ApiBudget>>,
     secrets: RwLock<Vec<String>>,
     requests: AtomicU64,
     bytes: AtomicU64,
@@ -42,10 +44,16 @@ impl Drop for Place {
 
 impl Session {
     /// A session for one read; `secrets` are the configuration's values at the spec's secret paths.
-    pub(crate) fn new(context: ReadContext, config: Value, secrets: Vec<String>) -> Self {
+    pub(crate) fn new(
+        context: ReadContext,
+        config: Value,
+        secrets: Vec<String>,
+        budget: Option<Arc<ApiBudget>>,
+    ) -> Self {
         let this = Self {
             context,
             config,
+            budget,
             secrets: RwLock::new(Vec::new()),
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -88,8 +96,18 @@ impl Session {
         Some(Place(Arc::clone(&self.jobs)))
     }
 
+    /// The same secrets around another configuration: while one is being changed.
+    pub(super) fn with_config(&self, config: Value) -> Self {
+        let secrets = self
+            .secrets
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        Self::new(self.context.clone(), config, secrets, None)
+    }
+
     /// Keeps a value out of everything that is shown from now on: a configured secret, or a token made of one.
-    pub(super) fn hide(&self, secret: &str) {
+    pub(crate) fn hide(&self, secret: &str) {
         // A one- or two-letter secret protects nothing and would turn every message into stars.
         if secret.chars().count() <= 2 {
             return;

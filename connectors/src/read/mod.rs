@@ -25,7 +25,7 @@ mod guard;
 mod jobs;
 mod migrate;
 mod normalize;
-mod operations;
+pub(crate) mod operations;
 mod page;
 mod paginator;
 mod partition;
@@ -51,7 +51,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::record::Record;
 
-pub use crate::http::gate::{Gate, HeldBack, Holder, Seen};
+pub use crate::http::gate::{Allowed, Ask, CallRate, Counted, Gate, HeldBack, Holder, Seen, Told};
+pub use crate::http::pacer::Pacer;
 pub use error::{ErrorKind, ReadError};
 
 /// The pages of a read, in order. Dropping it stops the work behind it.

@@ -101,12 +101,7 @@ impl StreamReader {
         match transformation {
             Transformation::AddFields { fields, condition } => {
                 for field in fields {
-                    let valid = field.value_type.map_or(ValidTypes::ANY, |kind| match kind {
-                        ValueType::String => ValidTypes::STR,
-                        ValueType::Number => ValidTypes::FLOAT,
-                        ValueType::Integer => ValidTypes::INT,
-                        ValueType::Boolean => ValidTypes::BOOL,
-                    });
+                    let valid = field.value_type.map_or(ValidTypes::ANY, ValueType::valid);
                     let names = [
                         ("record", Variable::Json(record)),
                         ("stream_slice", request.slice.variable()),

@@ -1,6 +1,8 @@
 //! Reading, against a real HTTP server on the loopback.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod budget;
+mod configuration;
 mod cursors;
 mod decoders;
 mod exports;

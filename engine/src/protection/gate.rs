@@ -9,13 +9,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use connectors::read::{Gate, HeldBack, Holder, Seen};
+use connectors::read::{Allowed, Ask, Gate, HeldBack, Holder, Seen, Told};
 use entity::integration::Model as Integration;
-use platform::coordination::{CircuitPolicy, Grant, Passage, Rate, Verdict};
+use platform::coordination::{CircuitPolicy, Grant, Passage, Verdict};
 
-use super::{Protection, budget, circuit};
+use super::allowance::{Share, shares};
+use super::{Protection, circuit};
 use crate::Engine;
-use crate::ids::ConnectorId;
+use crate::ids::{ConnectorId, IntegrationId};
 
 /// Waits so short are waited out: putting the run back would cost more.
 const SHORT: Duration = Duration::from_millis(100);
@@ -35,8 +36,9 @@ const SPREAD: f64 = 0.2;
 pub(crate) struct UpstreamGate {
     engine: Engine,
     connector: ConnectorId,
-    budget: String,
-    rate: Rate,
+    integration: IntegrationId,
+    own: Option<i32>,
+    protection: Protection,
     owner: String,
     policy: CircuitPolicy,
     mine: Mutex<Mine>,
@@ -44,7 +46,8 @@ pub(crate) struct UpstreamGate {
 
 #[derive(Default)]
 struct Mine {
-    requests: u32,
+    /// Requests that were taken from each bucket and not made yet; there are as many as the manifest has limits.
+    requests: HashMap<String, u32>,
     hosts: HashMap<String, Host>,
 }
 
@@ -66,8 +69,9 @@ impl UpstreamGate {
         Self {
             engine: engine.clone(),
             connector: integration.connector_id,
-            budget: budget(integration.id),
-            rate: protection.rate(integration.requests_per_minute),
+            integration: integration.id,
+            own: integration.requests_per_minute,
+            protection,
             owner,
             policy: CircuitPolicy::default(),
             mine: Mutex::default(),
@@ -115,31 +119,70 @@ impl UpstreamGate {
         Ok(())
     }
 
-    async fn take_request(&self) -> Result<(), HeldBack> {
-        loop {
-            {
-                let mut mine = self.mine();
-                if mine.requests > 0 {
-                    mine.requests -= 1;
-                    return Ok(());
-                }
-            }
-            let by_the_second = TAKEN.as_nanos() / self.rate.interval().as_nanos().max(1);
-            let most = u32::try_from(by_the_second)
-                .unwrap_or(MOST_TAKEN)
-                .clamp(1, MOST_TAKEN);
-            match self.engine.coordinator.spend(&self.budget, self.rate, most).await {
-                Grant::Granted(count) => self.mine().requests += count,
-                Grant::Refused { wait } if wait <= SHORT => self.engine.clock.sleep(wait).await,
-                Grant::Refused { wait } => {
-                    let half = self.rate.interval() * (self.rate.limit() / 2);
-                    return Err(HeldBack {
-                        by: Holder::Budget,
-                        wait: wait.max(half.min(LONGEST_PARKED)),
-                    });
+    /// Takes the request from every bucket, or from none.
+    async fn take_request(&self, allowed: &Allowed) -> Result<(), HeldBack> {
+        let shares = shares(self.integration, self.own, self.protection, allowed);
+        while let Some(short) = self.take(&shares) {
+            self.fetch(short).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the request from what is there; else the first share that there is not enough for.
+    fn take<'a>(&self, shares: &'a [Share]) -> Option<&'a Share> {
+        let mut mine = self.mine();
+        let there = |share: &Share| mine.requests.get(&share.bucket).copied().unwrap_or(0);
+        let short = shares.iter().find(|share| there(share) < share.weight);
+        if short.is_none() {
+            for share in shares {
+                if let Some(there) = mine.requests.get_mut(&share.bucket) {
+                    *there -= share.weight;
                 }
             }
         }
+        short
+    }
+
+    async fn fetch(&self, share: &Share) -> Result<(), HeldBack> {
+        let rate = share.rate;
+        let by_the_second = TAKEN.as_nanos() / rate.interval().as_nanos().max(1);
+        let most = u32::try_from(by_the_second)
+            .unwrap_or(MOST_TAKEN)
+            .clamp(1, MOST_TAKEN)
+            .max(share.weight);
+        match self.engine.coordinator.spend(&share.bucket, rate, most).await {
+            Grant::Granted(count) => {
+                *self.mine().requests.entry(share.bucket.clone()).or_default() += count;
+            }
+            Grant::Refused { wait } if wait <= SHORT => self.engine.clock.sleep(wait).await,
+            Grant::Refused { wait } => {
+                let half = rate.interval() * (rate.limit() / 2);
+                return Err(HeldBack {
+                    by: Holder::Budget,
+                    wait: wait.max(half.min(LONGEST_PARKED)),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// For how long the upstream asks to be left alone by requests of this class.
+    fn patience(&self, ask: &Ask<'_>, seen: Seen, told: Told) -> Option<Duration> {
+        let asked = match seen {
+            Seen::Works { patience } | Seen::Fails { patience } => patience,
+            Seen::Nothing => None,
+        };
+        let (Allowed::Counted(counted), Some(0)) = (ask.allowed, told.remaining) else {
+            return asked;
+        };
+        let now = self.engine.clock.now();
+        let until_reset = match told.resets_at {
+            Some(at) => (at - now).to_std().ok(),
+            // Without a time, and without another's word for it, the shortest window has to pass.
+            None if asked.is_none() => counted.rates.iter().map(|rate| rate.per).min(),
+            None => None,
+        };
+        asked.max(until_reset)
     }
 
     async fn report(&self, host: &str, verdict: Verdict) {
@@ -156,21 +199,22 @@ impl UpstreamGate {
 
 #[async_trait]
 impl Gate for UpstreamGate {
-    async fn admit(&self, host: &str) -> Result<(), HeldBack> {
-        self.pass_circuit(host).await?;
-        let taken = self.take_request().await;
-        if taken.is_err() && self.owes_report(host) {
+    async fn admit(&self, ask: &Ask<'_>) -> Result<(), HeldBack> {
+        self.pass_circuit(ask.host).await?;
+        let taken = self.take_request(ask.allowed).await;
+        if taken.is_err() && self.owes_report(ask.host) {
             // The probe is not made after all: somebody else's may be.
-            self.report(host, Verdict::Unknown).await;
+            self.report(ask.host, Verdict::Unknown).await;
         }
         taken
     }
 
-    async fn seen(&self, host: &str, seen: Seen) {
-        let (verdict, patience) = match seen {
-            Seen::Works { patience } => (Verdict::Success, patience),
-            Seen::Fails { patience } => (Verdict::Failure, patience),
-            Seen::Nothing => (Verdict::Unknown, None),
+    async fn seen(&self, ask: &Ask<'_>, seen: Seen, told: Told) {
+        let host = ask.host;
+        let verdict = match seen {
+            Seen::Works { .. } => Verdict::Success,
+            Seen::Fails { .. } => Verdict::Failure,
+            Seen::Nothing => Verdict::Unknown,
         };
         if verdict == Verdict::Failure {
             self.mine().hosts.remove(host);
@@ -178,9 +222,14 @@ impl Gate for UpstreamGate {
         } else if self.owes_report(host) {
             self.report(host, verdict).await;
         }
-        if let Some(patience) = patience.filter(|patience| !patience.is_zero()) {
-            self.mine().requests = 0;
-            self.engine.coordinator.hold_back(&self.budget, patience).await;
+        let patience = self.patience(ask, seen, told);
+        let Some(patience) = patience.filter(|patience| !patience.is_zero()) else {
+            return;
+        };
+        // Of a request without a budget there is none to hold back; its error says how long to wait.
+        for share in shares(self.integration, self.own, self.protection, ask.allowed) {
+            self.mine().requests.remove(&share.bucket);
+            self.engine.coordinator.hold_back(&share.bucket, patience).await;
         }
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! | | keyed by | a run that meets it |
 //! |---|---|---|
-//! | request budget | integration (which is one connector and one credential) | is parked: RATE_LIMITED, until requests are there |
+//! | request budget | integration (which is one connector and one credential), and class of requests where the manifest has any | is parked: RATE_LIMITED, until requests are there |
 //! | circuit | connector and host | is parked: CIRCUIT_OPEN, until the next probe is due |
 //! | caps on running runs | client, connector | is not claimed: CONCURRENCY_LIMIT |
 //!
@@ -16,6 +16,7 @@
 //! Waiting for the budget inside of the run. It would be simpler and would resume a little faster, and a hundred
 //! integrations that are limited to a request a second would occupy a hundred workers with sleeping.
 
+mod allowance;
 mod gate;
 mod service;
 

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use connectors::read::RetryMode;
+use connectors::read::{Allowed, RetryMode};
+use entity::integration::Model as Integration;
 use platform::coordination::CircuitState;
+use sea_orm::ConnectionTrait;
 use tokio_util::sync::CancellationToken;
 
-use super::{budget, circuit};
+use super::allowance::{Share, of_class, per_minute, shares};
+use super::circuit;
 use crate::access::Actor;
 use crate::ids::IntegrationId;
 use crate::store::{integrations as store, stored_json};
@@ -37,32 +40,59 @@ impl Engine {
 }
 
 impl Protections<'_> {
-    /// What is left for these integrations, as far as the actor may see them.
+    /// What is left for these integrations, as far as the actor may see them; of several budgets of one integration,
+    /// the one of which there is least.
     pub async fn budgets(
         &self,
         actor: &Actor,
         ids: &[IntegrationId],
     ) -> Result<HashMap<IntegrationId, RequestBudget>> {
-        let rows = store::by_ids(self.0.db.reader(), actor.scope(), ids).await?;
-        let protection = self.0.connectors.protection();
-        let asked: Vec<_> = rows
-            .iter()
-            .map(|row| (budget(row.id), protection.rate(row.requests_per_minute)))
-            .collect();
+        let reader = self.0.db.reader();
+        let rows = store::by_ids(reader, actor.scope(), ids).await?;
+        let (mut integrations, mut asked) = (Vec::new(), Vec::new());
+        for row in rows {
+            for share in self.shares_of(reader, &row).await? {
+                integrations.push(row.id);
+                asked.push((share.bucket, share.rate));
+            }
+        }
         let found = self.0.coordinator.budgets(&asked).await;
         let now = self.0.clock.now();
-        let of_each = rows.iter().zip(&asked).zip(found);
-        Ok(of_each
-            .map(|((row, (_, rate)), found)| {
-                let whole_in = TimeDelta::from_std(found.whole_in).unwrap_or(TimeDelta::MAX);
-                let budget = RequestBudget {
-                    requests_per_minute: rate.limit(),
-                    remaining: found.remaining,
-                    resets_at: (!found.whole_in.is_zero()).then(|| now + whole_in),
-                };
-                (row.id, budget)
-            })
-            .collect())
+        let mut tightest: HashMap<IntegrationId, RequestBudget> = HashMap::new();
+        for ((integration, (_, rate)), found) in integrations.into_iter().zip(&asked).zip(found) {
+            let whole_in = TimeDelta::from_std(found.whole_in).unwrap_or(TimeDelta::MAX);
+            let budget = RequestBudget {
+                requests_per_minute: per_minute(*rate),
+                remaining: found.remaining,
+                resets_at: (!found.whole_in.is_zero())
+                    .then(|| now.checked_add_signed(whole_in))
+                    .flatten(),
+            };
+            let known = tightest.entry(integration).or_insert(budget);
+            if (budget.remaining, budget.requests_per_minute) < (known.remaining, known.requests_per_minute) {
+                *known = budget;
+            }
+        }
+        Ok(tightest)
+    }
+
+    /// The buckets that the integration's requests may be taken from.
+    async fn shares_of(&self, reader: &impl ConnectionTrait, row: &Integration) -> Result<Vec<Share>> {
+        let plan = self.0.connectors.plan(reader, row.connector_id).await?;
+        let context =
+            self.0
+                .connectors
+                .read_context(RetryMode::LeaveToCaller, CancellationToken::new(), None);
+        let limits = plan.call_limits(&context, &row.config);
+        let said = if limits.is_empty() {
+            Allowed::Unsaid
+        } else {
+            Allowed::Unlimited
+        };
+        let protection = self.0.connectors.protection();
+        let mut found = shares(row.id, row.requests_per_minute, protection, &said);
+        found.extend(limits.iter().flat_map(|counted| of_class(row.id, counted)));
+        Ok(found)
     }
 
     /// The circuits of the hosts that these integrations read from, as far as the actor may see them; of several, the

@@ -23,9 +23,16 @@ impl Rate {
     /// So many in a minute, at least one.
     #[must_use]
     pub fn per_minute(limit: u32) -> Self {
+        Self::new(limit, Duration::from_secs(60))
+    }
+
+    /// So many in so long, at least one. More than one in a microsecond cannot be counted.
+    #[must_use]
+    pub fn new(limit: u32, per: Duration) -> Self {
+        let limit = limit.max(1);
         Self {
-            limit: limit.max(1),
-            per: Duration::from_secs(60),
+            limit,
+            per: per.max(Duration::from_micros(limit.into())),
         }
     }
 
@@ -145,9 +152,10 @@ mod tests {
         #[test]
         fn never_more_than_the_rate_allows_and_always_when_promised(
             limit in 1_u32..5_000,
+            seconds in 1_u64..4_000,
             asks in prop::collection::vec((0_u64..5_000, 1_u32..50), 1..200),
         ) {
-            let rate = Rate::per_minute(limit);
+            let rate = Rate::new(limit, Duration::from_secs(seconds));
             let (mut bucket, mut now) = (Bucket::default(), Duration::from_secs(1000));
             let mut granted: Vec<(Duration, u32)> = Vec::new();
             for (pause, most) in asks {

@@ -123,27 +123,31 @@ fn backoff(slot: &Slot<'_>) -> Option<BackoffStrategy> {
 }
 
 fn pattern(component: &Component<'_>) -> Option<Option<Pattern>> {
-    component
-        .optional("regex", |slot| {
-            let source = slot.literal()?;
-            if source.is_empty() {
-                return Some(None);
-            }
-            match regex::RegexBuilder::new(&source).size_limit(1 << 20).build() {
-                Ok(pattern) => Some(Some(pattern)),
-                Err(error) => {
-                    // The crate draws a picture over several lines; its last line says what is wrong.
-                    let text = error.to_string();
-                    let reason = text
-                        .lines()
-                        .last()
-                        .unwrap_or_default()
-                        .trim_start_matches("error: ")
-                        .to_owned();
-                    slot.fault(format!("regex is not a pattern that can be used here: {reason}"));
-                    None
-                }
-            }
-        })
-        .map(Option::flatten)
+    component.optional("regex", compiled).map(Option::flatten)
+}
+
+/// A pattern; an empty one is none.
+pub(super) fn compiled(slot: &Slot<'_>) -> Option<Option<Pattern>> {
+    let source = slot.literal()?;
+    if source.is_empty() {
+        return Some(None);
+    }
+    match regex::RegexBuilder::new(&source).size_limit(1 << 20).build() {
+        Ok(pattern) => Some(Some(pattern)),
+        Err(error) => {
+            // The crate draws a picture over several lines; its last line says what is wrong.
+            let text = error.to_string();
+            let reason = text
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .trim_start_matches("error: ")
+                .to_owned();
+            slot.fault(format!(
+                "{} is not a pattern that can be used here: {reason}",
+                slot.name()
+            ));
+            None
+        }
+    }
 }

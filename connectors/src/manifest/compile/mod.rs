@@ -4,6 +4,8 @@
 //! in the [`Load`](super::load::Load). So the order in every function is the same: open, read all, then build.
 
 mod auth;
+mod budget;
+mod configuration;
 mod decoding;
 mod errors;
 mod jobs;

@@ -110,7 +110,7 @@ pub(super) fn transformation(slot: &Slot<'_>) -> Option<Transformation> {
     }
 }
 
-fn added_field(slot: &Slot<'_>) -> Option<AddedField> {
+pub(super) fn added_field(slot: &Slot<'_>) -> Option<AddedField> {
     let component = slot.component(&["AddedFieldDefinition"])?;
     component.check_fields();
     let path = component.required("path").and_then(|slot| slot.texts());

@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::component::Component;
-use super::super::components::{CheckPlan, ConcurrencyLevel, Plan, StreamPlan};
+use super::super::components::{CheckPlan, ConcurrencyLevel, ConfigRules, Plan, StreamPlan};
 use super::super::nearest::nearest;
 use super::super::slot::Slot;
+use super::budget::budget;
+use super::configuration::rules;
 use super::streams::stream;
 use super::values::integer;
 use crate::spec::Spec;
@@ -20,11 +22,12 @@ pub(in super::super) fn source(slot: &Slot<'_>) -> Option<Plan> {
     let check = component
         .required("check")
         .and_then(|slot| check(&slot, streams.as_deref()));
-    let spec = component.or("spec", Spec::default(), spec);
+    let spec = component.or("spec", (Spec::default(), ConfigRules::default()), spec);
     let concurrency = component.optional("concurrency_level", concurrency);
     let max_concurrent_async_job_count = component.optional("max_concurrent_async_job_count", integer);
+    let api_budget = component.optional("api_budget", budget);
     let metadata = component.or("metadata", serde_json::Value::Null, Slot::json);
-    let (metadata, spec) = (metadata?, spec?);
+    let (metadata, (spec, config_rules)) = (metadata?, spec?);
     let word = |name: &str| {
         metadata
             .get(name)
@@ -39,8 +42,10 @@ pub(in super::super) fn source(slot: &Slot<'_>) -> Option<Plan> {
         streams: streams?,
         check: check?,
         spec,
+        config_rules: Arc::new(config_rules),
         concurrency: concurrency?,
         max_concurrent_async_job_count: max_concurrent_async_job_count?,
+        api_budget: api_budget?.map(Arc::new),
         warnings: Vec::new(),
     })
 }
@@ -96,14 +101,15 @@ fn check(slot: &Slot<'_>, streams: Option<&[Arc<StreamPlan>]>) -> Option<CheckPl
     })
 }
 
-fn spec(slot: &Slot<'_>) -> Option<Spec> {
+fn spec(slot: &Slot<'_>) -> Option<(Spec, ConfigRules)> {
     let component = slot.component(&["Spec"])?;
     component.check_fields();
     let documentation_url = component.optional("documentation_url", Slot::literal);
+    let rules = component.or("config_normalization_rules", ConfigRules::default(), rules);
     let schema_slot = component.required("connection_specification")?;
     let schema = schema_slot.json()?;
     match Spec::new(schema, documentation_url?) {
-        Ok(spec) => Some(spec),
+        Ok(spec) => Some((spec, rules?)),
         Err(message) => {
             schema_slot.fault(format!(
                 "connection_specification is not a usable JSON Schema: {message}"

@@ -10,6 +10,8 @@
 //! handled).
 
 mod auth;
+mod budget;
+mod configuration;
 mod decoding;
 mod errors;
 mod jobs;
@@ -24,6 +26,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use auth::*;
+pub use budget::*;
+pub use configuration::*;
 pub use decoding::*;
 pub use errors::*;
 pub use jobs::*;
@@ -53,10 +57,14 @@ pub struct Plan {
     pub check: CheckPlan,
     /// What a configuration looks like.
     pub spec: Spec,
+    /// What is done to a configuration before anything else reads it.
+    pub config_rules: Arc<ConfigRules>,
     /// How many partitions may be read side by side, where the manifest says so.
     pub concurrency: Option<ConcurrencyLevel>,
     /// How many jobs may run at once; one where the manifest does not say.
     pub max_concurrent_async_job_count: Option<Integer>,
+    /// How many requests the upstream allows, where the manifest says so.
+    pub api_budget: Option<Arc<ApiBudget>>,
     /// What stands in the manifest without effect.
     pub warnings: Vec<ManifestError>,
 }

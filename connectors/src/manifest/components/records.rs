@@ -1,6 +1,7 @@
 //! From a body to records: decoding, extraction, filtering, transformation.
 
 use super::{Condition, Text};
+use crate::template::ValidTypes;
 
 /// `RecordSelector`.
 #[derive(Debug, Clone)]
@@ -108,4 +109,16 @@ pub enum ValueType {
     Integer,
     /// True or false.
     Boolean,
+}
+
+impl ValueType {
+    /// What a computed value is held to.
+    pub(crate) fn valid(self) -> ValidTypes {
+        match self {
+            Self::String => ValidTypes::STR,
+            Self::Number => ValidTypes::FLOAT,
+            Self::Integer => ValidTypes::INT,
+            Self::Boolean => ValidTypes::BOOL,
+        }
+    }
 }

@@ -16,7 +16,6 @@ const NOT_YET: &[&str] = &[
     "DynamicSchemaLoader",
     "FileUploader",
     "GroupingPartitionRouter",
-    "HTTPAPIBudget",
     "HttpComponentsResolver",
     "IncrementingCountCursor",
     "JsonFileSchemaLoader",
@@ -36,10 +35,7 @@ const NOT_YET: &[&str] = &[
 const NOT_YET_FIELDS: &[(&str, &[&str])] = &[
     ("CheckStream", &["dynamic_streams_check_configs"]),
     ("DatetimeBasedCursor", &["allow_catalog_defined_cursor_field"]),
-    (
-        "DeclarativeSource",
-        &["dynamic_streams", "api_budget", "stream_groups"],
-    ),
+    ("DeclarativeSource", &["dynamic_streams", "stream_groups"]),
     ("DeclarativeStream", &["file_uploader"]),
     ("DpathExtractor", &["record_expander"]),
     (
@@ -59,7 +55,6 @@ const NOT_YET_FIELDS: &[(&str, &[&str])] = &[
             "request_window_splitting",
         ],
     ),
-    ("Spec", &["config_normalization_rules"]),
 ];
 
 /// Fields that public manifests carry and that never meant anything: builders wrote `$parameters` out into every
