@@ -73,7 +73,14 @@ impl Connector {
     /// Loads a manifest. Every fault is reported, in the file's order.
     pub fn parse(yaml: &str) -> Result<Self, Vec<ManifestError>> {
         let plan = manifest::load(yaml)?;
-        let streams = plan.streams.iter().map(|stream| describe(stream)).collect();
+        let mut names = BTreeSet::new();
+        let streams = plan
+            .streams
+            .iter()
+            // Of streams that conditions choose between, the first stands for all.
+            .filter(|stream| names.insert(&stream.name))
+            .map(|stream| describe(stream))
+            .collect();
         Ok(Self {
             plan: Arc::new(plan),
             streams,
@@ -123,10 +130,110 @@ impl Connector {
             config.extend(overrides.clone());
         }
         let session = self.session_of(context, config);
-        for name in &self.plan.check.stream_names {
-            read::check::try_stream(&session, self.stream(name)?).await?;
+        let streams = self.all_streams(&session).await?;
+        let check = &self.plan.check;
+        if check.first.is_some() && streams.is_empty() {
+            return Err(ReadError::config("The configuration leaves no stream to read."));
+        }
+        for stream in streams.iter().take(check.first.unwrap_or(0)) {
+            read::check::try_stream(&session, stream).await?;
+        }
+        for name in &check.stream_names {
+            read::check::try_stream(&session, named(&streams, name)?).await?;
+        }
+        for (name, count) in &check.dynamic {
+            let made = streams
+                .iter()
+                .filter(|stream| stream.made_by.as_ref() == Some(name));
+            for stream in made.take(count.unwrap_or(usize::MAX)) {
+                read::check::try_stream(&session, stream).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Whether what can be read depends on the configuration: conditional streams, dynamic streams and schemas.
+    pub fn depends_on_configuration(&self) -> bool {
+        let plan = &self.plan;
+        !plan.dynamic.is_empty()
+            || plan
+                .streams
+                .iter()
+                .any(|stream| stream.available.is_some() || !stream.schema_parts.is_empty())
+    }
+
+    /// Whether streams are made from a template, so that their names are not in the manifest.
+    pub fn makes_streams(&self) -> bool {
+        !self.plan.dynamic.is_empty()
+    }
+
+    /// Whether what is read of this stream depends on there being a state.
+    pub fn delegates(&self, stream: &str) -> bool {
+        self.plan
+            .streams_named(stream)
+            .any(|stream| stream.delegation.is_some())
+    }
+
+    /// The connector as it is under this configuration: with the streams that it has, and no others. Asks the upstream
+    /// where only the upstream knows.
+    pub async fn configured(&self, context: &ReadContext, config: &Value) -> Result<Self, ReadError> {
+        if !self.depends_on_configuration() {
+            return Ok(self.clone());
+        }
+        let session = self.session(context, config)?;
+        let streams = self.all_streams(&session).await?;
+        let descriptions = streams.iter().map(|stream| describe(stream)).collect();
+        let plan = &self.plan;
+        let plan = Plan {
+            name: plan.name.clone(),
+            title: plan.title.clone(),
+            description: plan.description.clone(),
+            version: plan.version.clone(),
+            streams,
+            dynamic: Vec::new(),
+            text: None,
+            check: plan.check.clone(),
+            spec: plan.spec.clone(),
+            config_rules: Arc::clone(&plan.config_rules),
+            concurrency: plan.concurrency.clone(),
+            max_concurrent_async_job_count: plan.max_concurrent_async_job_count.clone(),
+            api_budget: plan.api_budget.clone(),
+            warnings: plan.warnings.clone(),
+        };
+        Ok(Self {
+            plan: Arc::new(plan),
+            streams: descriptions,
+        })
+    }
+
+    /// What can be read under this configuration, with the schemas that only the upstream knows.
+    pub async fn discover(
+        &self,
+        context: &ReadContext,
+        config: &Value,
+    ) -> Result<Vec<StreamDescription>, ReadError> {
+        let configured = self.configured(context, config).await?;
+        let session = configured.session(context, config)?;
+        let mut streams = configured.streams.to_vec();
+        for (description, plan) in streams.iter_mut().zip(&configured.plan.streams) {
+            if !plan.schema_parts.is_empty() {
+                description.json_schema = Value::clone(&*read::schema::schema(&session, plan).await?);
+            }
+        }
+        Ok(streams)
+    }
+
+    async fn all_streams(&self, session: &Arc<Session>) -> Result<Vec<Arc<StreamPlan>>, ReadError> {
+        let mut streams = Vec::new();
+        for stream in &self.plan.streams {
+            if is_available(session, stream)? {
+                streams.push(Arc::clone(stream));
+            }
+        }
+        if let Some(text) = &self.plan.text {
+            streams.extend(read::dynamic::streams(session, text, &self.plan.dynamic).await?);
+        }
+        Ok(streams)
     }
 
     /// Reads a stream. The work runs ahead of the consumer by a bounded number of pages, and stops when the stream
@@ -138,8 +245,8 @@ impl Connector {
             checkpoint,
             full_refresh,
         } = request;
-        let plan = self.stream(&stream)?;
         let session = self.session(context, &config)?;
+        let plan = self.stream(&session, &stream)?;
         read::producer::start(session, plan, checkpoint, full_refresh)
     }
 
@@ -169,14 +276,20 @@ impl Connector {
         limits().unwrap_or_default()
     }
 
-    fn stream(&self, name: &str) -> Result<&Arc<StreamPlan>, ReadError> {
-        self.plan.stream(name).ok_or_else(|| {
-            let names: Vec<&str> = self.plan.streams.iter().map(|stream| &*stream.name).collect();
-            ReadError::config(format!(
-                "There is no stream named {name}; there are {}.",
-                names.join(", ")
-            ))
-        })
+    fn stream<'a>(&'a self, session: &Session, name: &'a str) -> Result<&'a Arc<StreamPlan>, ReadError> {
+        let mut exists = false;
+        for stream in self.plan.streams_named(name) {
+            exists = true;
+            if is_available(session, stream)? {
+                return Ok(stream);
+            }
+        }
+        if exists {
+            return Err(ReadError::config(format!(
+                "The stream {name} is not there under this configuration."
+            )));
+        }
+        named(&self.plan.streams, name)
     }
 
     /// The configuration as the manifest's migrations and transformations make it: what the specification is about.
@@ -209,6 +322,23 @@ impl Connector {
         let session = Session::new(context.clone(), config, secrets, budget);
         Arc::new(session.with_jobs_at_once(self.plan.max_concurrent_async_job_count.as_ref()))
     }
+}
+
+fn is_available(session: &Session, stream: &StreamPlan) -> Result<bool, ReadError> {
+    match &stream.available {
+        None => Ok(true),
+        Some(condition) => session.condition(condition, &[]),
+    }
+}
+
+fn named<'a>(streams: &'a [Arc<StreamPlan>], name: &str) -> Result<&'a Arc<StreamPlan>, ReadError> {
+    streams.iter().find(|stream| stream.name == name).ok_or_else(|| {
+        let names: Vec<&str> = streams.iter().map(|stream| &*stream.name).collect();
+        ReadError::config(format!(
+            "There is no stream named {name}; there are {}.",
+            names.join(", ")
+        ))
+    })
 }
 
 fn describe(stream: &StreamPlan) -> StreamDescription {

@@ -5,15 +5,30 @@ use std::process::ExitCode;
 use connectors::StreamDescription;
 use serde_json::{Value, json};
 
-use super::{input, protocol, written};
-use crate::arguments::DiscoverArguments;
-use crate::exit::Outcome;
+use tokio_util::sync::CancellationToken;
 
-pub(super) fn run(arguments: &DiscoverArguments) -> Outcome {
+use super::{context, failure_type, input, protocol, written};
+use crate::arguments::DiscoverArguments;
+use crate::exit::{Exit, Outcome};
+
+pub(super) async fn run(arguments: &DiscoverArguments) -> Outcome {
     let connector = input::connector(&arguments.source)?;
-    // Nothing of the catalogue depends on the configuration, but a file that cannot be read is a mistake all the same.
-    input::config(&arguments.source)?;
-    let streams = connector.streams().iter().map(described).collect();
+    // A file that cannot be read is a mistake, also where nothing of the catalogue depends on it.
+    let config = input::config(&arguments.source)?;
+    let streams = if connector.depends_on_configuration() {
+        let context = context(&arguments.source, CancellationToken::new())?;
+        match connector.discover(&context, &config).await {
+            Ok(streams) => streams,
+            Err(error) => {
+                let told = error.to_string();
+                let failed = protocol().error(None, &told, &told, failure_type(&error));
+                return written(failed.map(|()| Exit::Failed.into()));
+            }
+        }
+    } else {
+        connector.streams().to_vec()
+    };
+    let streams = streams.iter().map(described).collect();
     written(protocol().catalog(streams).map(|()| ExitCode::SUCCESS))
 }
 

@@ -89,8 +89,12 @@ fn wanted_of(document: &Value) -> Option<Vec<Wanted>> {
         .collect()
 }
 
-/// The state of each stream, from STATE messages or their insides; the last of a stream counts.
-pub(super) fn state(path: &Path) -> Result<HashMap<String, Value>, Failure> {
+/// The state of each stream, from STATE messages or their insides; the last of a stream counts. That a stream without a
+/// cursor was read is worth knowing only for one that delegates by it.
+pub(super) fn state(
+    path: &Path,
+    delegates: &dyn Fn(&str) -> bool,
+) -> Result<HashMap<String, Value>, Failure> {
     let text = text(path, "--state")?;
     let unfit = || {
         Failure::usage(format!(
@@ -107,7 +111,7 @@ pub(super) fn state(path: &Path) -> Result<HashMap<String, Value>, Failure> {
             .and_then(Value::as_str)
             .ok_or_else(unfit)?;
         match stream.get("stream_state") {
-            Some(state) if !state.is_null() && state.get(NO_CURSOR).is_none() => {
+            Some(state) if !state.is_null() && (state.get(NO_CURSOR).is_none() || delegates(name)) => {
                 states.insert(name.to_owned(), state.clone());
             }
             _ => {
@@ -169,8 +173,10 @@ mod tests {
 {"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"a"},"stream_state":{"at":1}}}}
 "#,
         );
+        let delegated = state(array.path(), &|stream| stream == "b").expect("understood");
+        assert_eq!(delegated.len(), 2, "one that delegates does not");
         for file in [array, lines] {
-            let states = state(file.path()).expect("understood");
+            let states = state(file.path(), &|_| false).expect("understood");
             assert_eq!(states.get("a"), Some(&json!({ "at": 1 })));
             assert_eq!(states.len(), 1, "a stream without a cursor starts afresh");
         }
@@ -179,7 +185,10 @@ mod tests {
     #[test]
     fn what_is_no_state_is_refused() {
         for text in ["{\"cursor\":1}", "nonsense", "[1]"] {
-            assert_eq!(state(file(text).path()).expect_err("refused").exit(), Exit::Usage);
+            assert_eq!(
+                state(file(text).path(), &|_| false).expect_err("refused").exit(),
+                Exit::Usage
+            );
         }
     }
 

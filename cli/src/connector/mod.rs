@@ -34,7 +34,7 @@ use protocol::{FailureType, Protocol};
 pub(crate) async fn run(command: ConnectorCommand) -> Outcome {
     match command {
         ConnectorCommand::Check(arguments) => check::run(&arguments).await,
-        ConnectorCommand::Discover(arguments) => discover::run(&arguments),
+        ConnectorCommand::Discover(arguments) => discover::run(&arguments).await,
         ConnectorCommand::Read(arguments) => read::run(&arguments).await,
     }
 }

@@ -19,11 +19,6 @@ use crate::exit::{Exit, Failure, Outcome};
 pub(super) async fn run(arguments: &ReadArguments) -> Outcome {
     let connector = input::connector(&arguments.source)?;
     let config = input::config(&arguments.source)?;
-    let wanted = wanted(&connector, arguments)?;
-    let mut states = match &arguments.state {
-        Some(path) => input::state(path)?,
-        None => Default::default(),
-    };
     let cancel = CancellationToken::new();
     cancel_on_interrupt(cancel.clone());
     let context = context(&arguments.source, cancel.clone())?;
@@ -36,6 +31,19 @@ pub(super) async fn run(arguments: &ReadArguments) -> Outcome {
                 .map(|()| Exit::Failed.into()),
         );
     }
+    let connector = match connector.configured(&context, &config).await {
+        Ok(connector) => connector,
+        Err(error) => {
+            let told = error.to_string();
+            let failed = protocol.error(None, &told, &told, failure_type(&error));
+            return written(failed.map(|()| Exit::Failed.into()));
+        }
+    };
+    let wanted = wanted(&connector, arguments)?;
+    let mut states = match &arguments.state {
+        Some(path) => input::state(path, &|stream| connector.delegates(stream))?,
+        None => Default::default(),
+    };
     let mut reader = Reader {
         connector: &connector,
         context,

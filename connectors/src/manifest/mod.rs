@@ -14,6 +14,7 @@ mod compile;
 mod component;
 pub mod components;
 mod document;
+pub(crate) mod expand;
 mod load;
 mod nearest;
 mod propagate;
@@ -21,13 +22,14 @@ mod reference;
 mod slot;
 mod vocabulary;
 
+pub(crate) use compile::{DATA_TYPES, laid_over};
 pub(crate) use nearest::nearest;
 
 use std::rc::Rc;
 
 use crate::error::ManifestError;
 use components::Plan;
-use document::{Field, Kind, Node};
+use document::{Field, Kind, Node, Position};
 use load::{Load, in_order};
 use slot::Slot;
 
@@ -41,6 +43,25 @@ pub fn load(yaml: &str) -> Result<Plan, Vec<ManifestError>> {
 }
 
 fn load_here(yaml: &str) -> Result<Plan, Vec<ManifestError>> {
+    let propagated = prepared(yaml)?;
+    let load = Load::new(yaml);
+    let plan = compile::source(&Slot::root(&load, propagated));
+    let (faults, warnings) = load.finish();
+    match plan {
+        Some(plan) if faults.is_empty() => {
+            let text = (!plan.dynamic.is_empty()).then(|| yaml.into());
+            Ok(Plan {
+                warnings,
+                text,
+                ..plan
+            })
+        }
+        _ => Err(faults),
+    }
+}
+
+/// The tree whose components can be read: the first three steps.
+fn prepared(yaml: &str) -> Result<Rc<Node>, Vec<ManifestError>> {
     let document = document::parse(yaml).map_err(|fault| vec![fault])?;
     let Kind::Map(_) = &document.kind else {
         return Err(vec![whole(
@@ -49,21 +70,16 @@ fn load_here(yaml: &str) -> Result<Plan, Vec<ManifestError>> {
         )]);
     };
     let resolved = reference::resolve(&with_type(&document)).map_err(in_order)?;
-    let propagated = propagate::propagate(&without_definitions(&resolved)).map_err(|too_large| {
-        vec![ManifestError {
-            message: "references and parameters expand the manifest to more than can be loaded".to_owned(),
-            component: "manifest".to_owned(),
-            path: String::new(),
-            line: too_large.at.line,
-            column: too_large.at.column,
-        }]
-    })?;
-    let load = Load::new(yaml);
-    let plan = compile::source(&Slot::root(&load, propagated));
-    let (faults, warnings) = load.finish();
-    match plan {
-        Some(plan) if faults.is_empty() => Ok(Plan { warnings, ..plan }),
-        _ => Err(faults),
+    propagate::propagate(&without_definitions(&resolved)).map_err(|found| vec![too_large(found.at)])
+}
+
+fn too_large(at: Position) -> ManifestError {
+    ManifestError {
+        message: "references and parameters expand the manifest to more than can be loaded".to_owned(),
+        component: "manifest".to_owned(),
+        path: String::new(),
+        line: at.line,
+        column: at.column,
     }
 }
 

@@ -26,12 +26,26 @@ pub(super) fn propagate(root: &Rc<Node>) -> Result<Rc<Node>, TooLarge> {
     };
     Propagation {
         expansion: Expansion::new(),
+        outer_wins: false,
+    }
+    .component("", root.at, fields, Fields::default())
+}
+
+/// For a component that was propagated before and changed since; here outer parameters may win over inner ones.
+pub(super) fn again(root: &Rc<Node>, outer_wins: bool) -> Result<Rc<Node>, TooLarge> {
+    let Some(fields) = root.fields() else {
+        return Ok(Rc::clone(root));
+    };
+    Propagation {
+        expansion: Expansion::new(),
+        outer_wins,
     }
     .component("", root.at, fields, Fields::default())
 }
 
 struct Propagation {
     expansion: Expansion,
+    outer_wins: bool,
 }
 
 impl Propagation {
@@ -65,7 +79,11 @@ impl Propagation {
         if let Some(own) = fields.shift_remove("$parameters")
             && let Kind::Map(own) = &own.value.kind
         {
-            parameters.extend(own.iter().map(|(key, field)| (Rc::clone(key), field.clone())));
+            for (key, field) in own {
+                if !(self.outer_wins && parameters.contains_key(key)) {
+                    parameters.insert(Rc::clone(key), field.clone());
+                }
+            }
         }
 
         match fields.get("type").map(|field| &field.value.kind) {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::component::Component;
 use super::components::{Parameters, Text};
-use super::document::{Fields, Kind, Node, Position};
+use super::document::{Field, Fields, Kind, Node, Position};
 use super::load::{Load, Path};
 use super::nearest::nearest;
 use super::vocabulary::{self, Stranger};
@@ -55,6 +55,35 @@ impl<'a> Slot<'a> {
 
     pub(super) fn fault(&self, message: impl Into<String>) {
         self.load.fault(self.error(self.node.at, message.into()));
+    }
+
+    pub(super) fn warn(&self, message: impl Into<String>) {
+        self.load.warn(self.error(self.node.at, message.into()));
+    }
+
+    /// The same component with a text in a field that is filled in later.
+    pub(super) fn with_placeholder(&self, name: &str) -> Slot<'a> {
+        let mut slot = self.clone();
+        if let Kind::Map(fields) = &self.node.kind
+            && self
+                .node
+                .get(name)
+                .is_none_or(|value| value.as_text().is_none_or(str::is_empty))
+        {
+            let mut fields = fields.clone();
+            let at = self.node.at;
+            let field = Field {
+                key_at: at,
+                value: Node::text(at, "placeholder"),
+                inherited: true,
+            };
+            fields.insert(name.into(), field);
+            slot.node = Rc::new(Node {
+                at,
+                kind: Kind::Map(fields),
+            });
+        }
+        slot
     }
 
     fn expected(&self, what: &str) {

@@ -46,6 +46,19 @@ pub(super) struct Download {
     pub(super) midway: bool,
 }
 
+impl PageRequest {
+    /// For what is done to records outside of pages.
+    pub(super) fn of_nothing() -> Self {
+        Self {
+            slice: Arc::default(),
+            token: None,
+            bounds: None,
+            given: None,
+            download: None,
+        }
+    }
+}
+
 /// A page's records as the upstream sent them.
 #[derive(Default)]
 pub(super) struct Extracted {
@@ -83,6 +96,7 @@ impl Parts {
 impl StreamReader {
     /// Asks for the page.
     pub(super) async fn fetch(&self, request: &PageRequest) -> Result<Arrival, ReadError> {
+        self.know_schema().await?;
         let Some(download) = &request.download else {
             let names = [("stream_slice", request.slice.variable())];
             return self.ask(request, &names).await;

@@ -20,7 +20,7 @@ use super::paginator::PageSeen;
 use super::stream::StreamReader;
 use super::walk::{Step, Walk};
 use super::{Checkpoint, ErrorKind, NoteLevel, Page, PageStream, ReadError};
-use crate::http::session::Session;
+use crate::http::session::{Session, is_truthy};
 use crate::manifest::components::StreamPlan;
 
 /// Pages that wait for the consumer.
@@ -36,6 +36,7 @@ pub(crate) fn start(
     checkpoint: Checkpoint,
     full_refresh: bool,
 ) -> Result<PageStream, ReadError> {
+    let (plan, without_state) = chosen(&session, plan, &checkpoint, full_refresh)?;
     let now = session.context.clock.now();
     let mut resume = checkpoint.resume.filter(|resume| !resume.is_null());
     let started = match resume.as_ref().map(begun) {
@@ -56,6 +57,12 @@ pub(crate) fn start(
         checkpoint.state
     };
     let reader = StreamReader::new(&session, plan, now)?;
+    // A state that is too old counts as none.
+    let state = if without_state && resume.is_none() {
+        None
+    } else {
+        state
+    };
     let state = super::migrate::migrate(&reader, state)?;
     let (sender, receiver) = mpsc::channel(AHEAD);
     tokio::spawn(async move {
@@ -63,6 +70,7 @@ pub(crate) fn start(
             session,
             reader,
             started,
+            without_state,
             sender,
         };
         let sender = producer.sender.clone();
@@ -80,6 +88,35 @@ pub(crate) fn start(
     Ok(ReceiverStream::new(receiver).boxed())
 }
 
+/// The stream itself, or the one that it delegates to where there is no state (or one that is too old). A run that is
+/// resumed goes on with the stream that it began with, whatever its state has become since.
+fn chosen<'a>(
+    session: &Session,
+    plan: &'a Arc<StreamPlan>,
+    checkpoint: &Checkpoint,
+    full_refresh: bool,
+) -> Result<(&'a Arc<StreamPlan>, bool), ReadError> {
+    let Some(delegation) = &plan.delegation else {
+        return Ok((plan, false));
+    };
+    let begun = checkpoint
+        .resume
+        .as_ref()
+        .and_then(|resume| resume.get("without_state")?.as_bool());
+    let without_state = match (begun, &checkpoint.state) {
+        (Some(begun), _) => begun,
+        (None, Some(state)) if is_truthy(state) && !full_refresh => {
+            super::delegation::is_outdated(session, plan, delegation, state)?
+        }
+        (None, _) => true,
+    };
+    Ok(if without_state {
+        (&delegation.full_refresh, true)
+    } else {
+        (plan, false)
+    })
+}
+
 /// When the run that wrote this began; `None` when it is not ours.
 fn begun(resume: &Value) -> Option<DateTime<Utc>> {
     if resume.get("v")?.as_u64()? != VERSION {
@@ -92,6 +129,8 @@ struct Producer {
     session: Arc<Session>,
     reader: Arc<StreamReader>,
     started: DateTime<Utc>,
+    /// Whether this is the stream that delegates where there is no state.
+    without_state: bool,
     sender: mpsc::Sender<Result<Page, ReadError>>,
 }
 
@@ -207,6 +246,7 @@ impl Producer {
             "started": self.started.timestamp_micros(),
             "at": position,
             "book": book.to_json(),
+            "without_state": self.without_state,
         });
         let checkpoint = Checkpoint {
             state: book.state(walk.cursor()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use super::cursor::{Clamping, CursorSettings, Moment};
 use super::{NoteLevel, ReadError};
@@ -28,6 +29,8 @@ pub(crate) struct StreamReader {
     pub(super) routers: Vec<Router>,
     /// Whether records leave as they came.
     pub(super) untouched: bool,
+    /// The schema, where an answer has to tell it.
+    schema: OnceCell<Arc<Value>>,
     /// Whether the next token depends on records after filtering and transformation.
     pub(super) token_needs_records: bool,
 }
@@ -41,10 +44,22 @@ pub(super) enum Router {
 /// A parent, ready to be read.
 pub(super) struct Parent {
     pub(super) reader: Arc<StreamReader>,
+    /// What is read instead where there is no state.
+    without_state: Option<Arc<StreamReader>>,
     pub(super) key: Vec<String>,
     pub(super) field: String,
     pub(super) incremental: bool,
     pub(super) extra: Vec<Vec<String>>,
+}
+
+impl Parent {
+    /// How the parent is read from this state.
+    pub(super) fn reader_from(&self, state: Option<&Value>) -> &Arc<StreamReader> {
+        match &self.without_state {
+            Some(full_refresh) if state.is_none_or(|state| !is_truthy(state)) => full_refresh,
+            _ => &self.reader,
+        }
+    }
 }
 
 impl StreamReader {
@@ -97,12 +112,38 @@ impl StreamReader {
             page_size,
             routers,
             untouched,
+            schema: OnceCell::new(),
             token_needs_records,
         }))
     }
 
+    /// The cursor of a stream that is not read.
+    pub(super) fn settings_of(
+        session: &Session,
+        plan: &StreamPlan,
+        now: DateTime<Utc>,
+    ) -> Result<Option<CursorSettings>, ReadError> {
+        match &plan.incremental_sync {
+            None => Ok(None),
+            Some(IncrementalSync::Datetime(cursor)) => settings(session, cursor, now).map(Some),
+        }
+    }
+
     pub(crate) fn retriever(&self) -> &SimpleRetriever {
         self.plan.retriever.records()
+    }
+
+    /// Asks for the schema before the first record that needs it.
+    pub(super) async fn know_schema(&self) -> Result<(), ReadError> {
+        if self.plan.schema_parts.is_empty() || !self.plan.retriever.normalizes() {
+            return Ok(());
+        }
+        let schema = Box::pin(super::schema::schema(&self.session, &self.plan));
+        self.schema.get_or_try_init(|| schema).await.map(|_| ())
+    }
+
+    pub(super) fn schema(&self) -> &Value {
+        self.schema.get().unwrap_or(&self.plan.schema)
     }
 
     pub(super) fn datetime_cursor(&self) -> Option<&DatetimeBasedCursor> {
@@ -210,6 +251,10 @@ fn ready_parent(
     let key = session.text(&parent.parent_key, &[])?;
     Ok(Parent {
         reader: StreamReader::new(session, &parent.stream, now)?,
+        without_state: match &parent.stream.delegation {
+            None => None,
+            Some(delegation) => Some(StreamReader::new(session, &delegation.full_refresh, now)?),
+        },
         key: key
             .trim_start_matches('/')
             .split('/')

@@ -34,6 +34,7 @@ pub(super) struct Substream {
 
 /// A parent that is being read.
 struct ParentWalk {
+    reader: Arc<StreamReader>,
     walk: Walk,
     book: Book,
     /// An answer of which there is more.
@@ -166,9 +167,11 @@ impl Substream {
 impl ParentWalk {
     fn open(parent: &Parent, child_state: Option<&Value>) -> Result<Self, ReadError> {
         let state = parent_state(parent, child_state);
-        let book = Book::open(&parent.reader, state.as_ref())?;
+        let reader = parent.reader_from(state.as_ref());
+        let book = Book::open(reader, state.as_ref())?;
         Ok(Self {
-            walk: Walk::new(&parent.reader, state.as_ref()),
+            reader: Arc::clone(reader),
+            walk: Walk::new(reader, state.as_ref()),
             book,
             rest: None,
         })
@@ -185,12 +188,14 @@ impl ParentWalk {
             .as_object()
             .map(|_| &position["state"])
             .or(state.as_ref());
-        let Some(mut book) = Book::reopen(&parent.reader, begun, written)? else {
+        let reader = parent.reader_from(state.as_ref());
+        let Some(mut book) = Book::reopen(reader, begun, written)? else {
             return Self::open(parent, child_state);
         };
-        let mut walk = Walk::new(&parent.reader, state.as_ref());
+        let mut walk = Walk::new(reader, state.as_ref());
         walk.resume(&mut book, &position["at"], written).await?;
         Ok(Self {
+            reader: Arc::clone(reader),
             walk,
             book,
             rest: None,
@@ -200,7 +205,7 @@ impl ParentWalk {
     /// Reads the parent's next page, or the next batch of its rows: its position, and the partitions that its records
     /// make.
     async fn next_page(&mut self, parent: &Parent) -> Result<Option<(Value, Vec<Partition>)>, ReadError> {
-        let reader = &parent.reader;
+        let reader = &Arc::clone(&self.reader);
         let (request, mut arrival) = match self.rest.take() {
             Some(rest) => rest,
             None => {

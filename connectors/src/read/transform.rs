@@ -46,7 +46,7 @@ impl StreamReader {
             return Ok(None);
         }
         if selector.schema_normalization == SchemaNormalization::Default {
-            super::normalize::normalize(&mut value, &self.plan.schema);
+            super::normalize::normalize(&mut value, self.schema());
         }
         if selector.transformations.is_empty() && selector.schema_normalization == SchemaNormalization::None {
             return Ok(Some(record.clone()));
@@ -91,7 +91,7 @@ impl StreamReader {
         Ok(())
     }
 
-    fn apply(
+    pub(super) fn apply(
         &self,
         request: &PageRequest,
         transformation: &Transformation,
@@ -306,7 +306,7 @@ fn lift(record: &mut Value, path: &[String], prefix: &str, suffix: &str, delete:
     }
 }
 
-fn find<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
+pub(super) fn find<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
     let Some((part, rest)) = path.split_first() else {
         return Some(value);
     };

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeZone, Utc};
 use connectors::Connector;
 use connectors::read::{
-    Checkpoint, ErrorKind, Gate, HeldBack, ReadContext, ReadError, ReadLimits, ReadRequest, RetryMode, Seen,
+    Ask, Checkpoint, ErrorKind, Gate, HeldBack, ReadContext, ReadError, ReadLimits, ReadRequest, RetryMode,
+    Seen, Told,
 };
 use futures::StreamExt;
 use platform::clock::ManualClock;
@@ -81,11 +82,11 @@ struct Listening(Mutex<Vec<Duration>>);
 
 #[async_trait]
 impl Gate for Listening {
-    async fn admit(&self, _: &str) -> Result<(), HeldBack> {
+    async fn admit(&self, _: &Ask<'_>) -> Result<(), HeldBack> {
         Ok(())
     }
 
-    async fn seen(&self, _: &str, seen: Seen) {
+    async fn seen(&self, _: &Ask<'_>, seen: Seen, _: Told) {
         if let Seen::Works { patience } | Seen::Fails { patience } = seen {
             self.0.lock().unwrap().extend(patience);
         }

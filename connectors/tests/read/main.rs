@@ -5,6 +5,7 @@ mod budget;
 mod configuration;
 mod cursors;
 mod decoders;
+mod dynamic;
 mod exports;
 mod failures;
 mod jobs;

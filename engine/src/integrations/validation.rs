@@ -1,5 +1,7 @@
 //! What a caller's integration must be.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use connectors::Connector;
 use connectors::spec::{MASK, Spec};
@@ -58,6 +60,9 @@ pub(super) fn streams(
     refusals: &mut Vec<Refusal>,
 ) -> Vec<String> {
     let known: Vec<String> = plan.streams().iter().map(|stream| stream.name.clone()).collect();
+    if plan.makes_streams() {
+        return made_streams(wanted, refusals);
+    }
     let Some(wanted) = wanted else { return known };
     if wanted.is_empty() {
         let message = "Name at least one stream, or leave streams out for all of them.";
@@ -78,6 +83,23 @@ pub(super) fn streams(
         ));
     }
     known.into_iter().filter(|name| wanted.contains(name)).collect()
+}
+
+/// The streams of a connector that makes some from the upstream's answers: nobody is asked here, so names are taken as
+/// they are, and a run finds out.
+fn made_streams(wanted: Option<&[String]>, refusals: &mut Vec<Refusal>) -> Vec<String> {
+    let wanted = wanted.unwrap_or_default();
+    if wanted.is_empty() {
+        let message = "The connector makes its streams from the configuration or from what the upstream answers: name \
+                       those that are read (`syncline connector discover` lists them).";
+        refusals.push(Refusal::invalid(message, ["streams"]));
+    }
+    let mut named = BTreeSet::new();
+    wanted
+        .iter()
+        .filter(|name| named.insert(*name))
+        .cloned()
+        .collect()
 }
 
 /// The most requests a minute.

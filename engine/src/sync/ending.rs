@@ -53,7 +53,7 @@ impl Ending {
     }
 
     /// What a reader's error means for the run.
-    pub(super) fn from_read(error: ReadError, stream: &str) -> Self {
+    pub(super) fn from_read(error: ReadError, stream: Option<&str>) -> Self {
         if error.kind == ReadKind::Cancelled {
             return Self::Cancelled;
         }
@@ -68,7 +68,7 @@ impl Ending {
         }
         let retry_after = error.retry_after;
         Self::Failed {
-            error: sync_error(error, Some(stream)),
+            error: sync_error(error, stream),
             retry_after,
         }
     }

@@ -63,13 +63,24 @@ pub struct StopSignals {
 
 /// Runs a claimed run with the connector of its integration.
 pub async fn execute(engine: &Engine, claim: &Claim, stop: &StopSignals) -> Settlement {
-    match plan::load(engine, claim).await {
-        Ok(source) => execute_from(engine, claim, &source, stop).await,
-        Err(error) => Settlement {
-            ending: Ending::failed(error),
-            progressed: false,
+    let ended = |ending| Settlement {
+        ending,
+        progressed: false,
+    };
+    let mut source = match plan::load(engine, claim).await {
+        Ok(source) => source,
+        Err(error) => return ended(Ending::failed(error)),
+    };
+    let resolving = CancellationToken::new();
+    let _stop_resolving = resolving.clone().drop_guard();
+    tokio::select! {
+        biased;
+        ending = stream::stopped(stop) => return ended(ending),
+        resolved = source.resolve(resolving) => if let Err(ending) = resolved {
+            return ended(ending);
         },
     }
+    execute_from(engine, claim, &source, stop).await
 }
 
 /// Runs a claimed run with pages from this source.

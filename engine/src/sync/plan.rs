@@ -8,7 +8,7 @@ use connectors::read::{Checkpoint, Gate, ReadRequest, RetryMode};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::ending::sync_error;
+use super::ending::{Ending, sync_error};
 use super::source::{Source, StreamSource};
 use crate::Engine;
 use crate::integrations;
@@ -68,17 +68,32 @@ pub(super) async fn load(engine: &Engine, claim: &Claim) -> Result<Configured, S
     })?;
     let (run, fence) = claim.key();
     let protection = engine.connectors.protection();
+    let gate = Arc::new(UpstreamGate::new(
+        engine,
+        protection,
+        &row,
+        format!("{run}/{fence}"),
+    ));
     Ok(Configured {
-        gate: Arc::new(UpstreamGate::new(
-            engine,
-            protection,
-            &row,
-            format!("{run}/{fence}"),
-        )),
+        gate,
         engine: engine.clone(),
         connector,
         config,
     })
+}
+
+impl Configured {
+    /// Finds out which streams there are, where only the configuration or the upstream tells.
+    pub(super) async fn resolve(&mut self, cancel: CancellationToken) -> Result<(), Ending> {
+        let context = self.engine.connectors.read_context(
+            RetryMode::LeaveToCaller,
+            cancel,
+            Some(Arc::clone(&self.gate) as Arc<dyn Gate>),
+        );
+        let configured = self.connector.configured(&context, &self.config).await;
+        self.connector = configured.map_err(|error| Ending::from_read(error, None))?;
+        Ok(())
+    }
 }
 
 impl Source for Configured {

@@ -89,7 +89,7 @@ async fn read(
     let _stop_reading = reading.clone().drop_guard();
     let pages = source
         .open(stream, from, is_full_refresh(claim), reading)
-        .map_err(|error| Ending::from_read(error, stream))?;
+        .map_err(|error| Ending::from_read(error, Some(stream)))?;
     let mut pages = Reading::begin(pages, stream, claim, engine.clock.clone());
     let mut total = SyncProgress::default();
     loop {
@@ -111,7 +111,7 @@ async fn read(
                     tracing::warn!(stream, code = %error.code, kind = error.kind.as_str(), "{}", error.message);
                 }
                 applier.spent(stats).await.map_err(Ending::from)?;
-                return Err(Ending::from_read(error, stream));
+                return Err(Ending::from_read(error, Some(stream)));
             }
             None => {}
         }

@@ -44,7 +44,7 @@ pub(super) fn extractor(slot: &Slot<'_>) -> Option<Extractor> {
     })
 }
 
-fn record_filter(slot: &Slot<'_>) -> Option<Option<Condition>> {
+pub(super) fn record_filter(slot: &Slot<'_>) -> Option<Option<Condition>> {
     let component = slot.component(&["RecordFilter"])?;
     component.check_fields();
     condition(&component, "condition")
@@ -115,14 +115,7 @@ pub(super) fn added_field(slot: &Slot<'_>) -> Option<AddedField> {
     component.check_fields();
     let path = component.required("path").and_then(|slot| slot.texts());
     let value = component.required("value").and_then(|slot| slot.text());
-    let value_type = component.optional("value_type", |slot| {
-        slot.word(&[
-            ("string", ValueType::String),
-            ("number", ValueType::Number),
-            ("integer", ValueType::Integer),
-            ("boolean", ValueType::Boolean),
-        ])
-    });
+    let value_type = component.optional("value_type", value_type);
     let path = path?;
     if path.is_empty() {
         component.fault("path is empty; it has to name the field to write");
@@ -133,6 +126,15 @@ pub(super) fn added_field(slot: &Slot<'_>) -> Option<AddedField> {
         value: value?,
         value_type: value_type?,
     })
+}
+
+pub(super) fn value_type(slot: &Slot<'_>) -> Option<ValueType> {
+    slot.word(&[
+        ("string", ValueType::String),
+        ("number", ValueType::Number),
+        ("integer", ValueType::Integer),
+        ("boolean", ValueType::Boolean),
+    ])
 }
 
 fn dpath_flatten(component: &Component<'_>) -> Option<Transformation> {

@@ -1,5 +1,7 @@
 //! Partition routers and cursors.
 
+use std::sync::Arc;
+
 use super::super::component::Component;
 use super::super::components::{
     Clamping, DatetimeBasedCursor, IncrementalSync, ListValues, MinMaxDatetime, ParentStream,
@@ -49,7 +51,10 @@ fn partition_router(slot: &Slot<'_>) -> Option<PartitionRouter> {
 fn parent(slot: &Slot<'_>) -> Option<ParentStream> {
     let component = slot.component(&["ParentStreamConfig"])?;
     component.check_fields();
-    let stream = component.required("stream").and_then(|slot| stream(&slot));
+    let stream = component
+        .required("stream")
+        .and_then(|slot| stream(&slot))
+        .map(Arc::new);
     let parent_key = component.required("parent_key").and_then(|slot| slot.text());
     let partition_field = component.required("partition_field").and_then(|slot| slot.text());
     let request_option = component.optional("request_option", option);
@@ -147,7 +152,7 @@ fn duration(slot: &Slot<'_>) -> Option<Option<String>> {
     None
 }
 
-fn check_constant_duration(component: &Component<'_>, name: &str) -> Option<()> {
+pub(super) fn check_constant_duration(component: &Component<'_>, name: &str) -> Option<()> {
     let Some(slot) = component.field(name) else {
         return Some(());
     };

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use super::super::component::Component;
 use super::super::components::{
-    Decoder, IncrementalSync, Retriever, SimpleRetriever, StateMigration, StreamPlan, Transformation,
+    Decoder, Delegation, IncrementalSync, Retriever, SimpleRetriever, StateMigration, StreamPlan,
+    Transformation,
 };
 use super::super::document::Kind;
 use super::super::slot::Slot;
@@ -15,14 +14,19 @@ use super::jobs::async_retriever;
 use super::paging::paginator;
 use super::records::{selector, transformation};
 use super::requests::requester;
-use super::slicing::{incremental_sync, partition_routers};
+use super::schema::{self, Schema};
+use super::slicing::{check_constant_duration, incremental_sync, partition_routers};
 
-pub(super) fn stream(slot: &Slot<'_>) -> Option<Arc<StreamPlan>> {
-    let component = slot.component(&["DeclarativeStream"])?;
+/// A `DeclarativeStream`, or a `StateDelegatingStream`: then it is the incremental one, which knows the other.
+pub(in super::super) fn stream(slot: &Slot<'_>) -> Option<StreamPlan> {
+    let component = slot.component(&["DeclarativeStream", "StateDelegatingStream"])?;
+    if &*component.kind == "StateDelegatingStream" {
+        return delegating(&component);
+    }
     component.check_fields();
     let name = component.or("name", String::new(), Slot::literal);
     let primary_key = component.or("primary_key", Vec::new(), primary_key);
-    let schema = component.or("schema_loader", Value::Object(Map::new()), schema);
+    let schema = component.or("schema_loader", Schema::default(), schema::schema);
     let incremental = component.optional("incremental_sync", incremental_sync);
     let transformations = component.or("transformations", Vec::new(), |slot| slot.each(transformation));
     let state_migrations = component.or("state_migrations", Vec::new(), |slot| slot.each(state_migration));
@@ -37,19 +41,59 @@ pub(super) fn stream(slot: &Slot<'_>) -> Option<Arc<StreamPlan>> {
     if faulty {
         return None;
     }
-    let name = name?;
+    let (name, schema, retriever) = (name?, schema?, retriever?);
+    if schema.in_another_file && retriever.normalizes() {
+        component.fault(
+            "schema_normalization needs the schema, and that is in a file beside the manifest: write it out in an \
+             InlineSchemaLoader",
+        );
+        return None;
+    }
     if name.is_empty() {
         component.fault("DeclarativeStream needs the field name");
         return None;
     }
-    Some(Arc::new(StreamPlan {
+    Some(StreamPlan {
         name,
         primary_key: primary_key?,
-        schema: Arc::new(schema?),
-        retriever: retriever?,
+        schema: Arc::new(schema.fixed()),
+        schema_parts: schema.open_parts(),
         incremental_sync: incremental?,
         state_migrations: state_migrations?,
-    }))
+        ..StreamPlan::of(retriever)
+    })
+}
+
+fn delegating(component: &Component<'_>) -> Option<StreamPlan> {
+    component.check_fields();
+    let name = component.required("name").and_then(|slot| slot.literal());
+    let part = |field: &str| {
+        let slot = component.required(field)?;
+        slot.component(&["DeclarativeStream"])?;
+        stream(&slot)
+    };
+    let full_refresh = part("full_refresh_stream");
+    let incremental = part("incremental_stream");
+    let api_retention_period = component.optional_text("api_retention_period");
+    check_constant_duration(component, "api_retention_period")?;
+    let (name, full_refresh, incremental) = (name?, full_refresh?, incremental?);
+    if let Some(other) = [&full_refresh, &incremental]
+        .iter()
+        .find(|part| part.name != name)
+    {
+        component.fault(format!(
+            "full_refresh_stream and incremental_stream have to be named {name} like the StateDelegatingStream, not {}",
+            other.name
+        ));
+        return None;
+    }
+    Some(StreamPlan {
+        delegation: Some(Delegation {
+            full_refresh: Arc::new(full_refresh),
+            api_retention_period: api_retention_period?,
+        }),
+        ..incremental
+    })
 }
 
 /// A field, a list of fields, or a list of paths. Empty texts mean no key.
@@ -69,44 +113,12 @@ fn primary_key(slot: &Slot<'_>) -> Option<Vec<Vec<String>>> {
     )
 }
 
-/// One loader, or a list whose schemas are laid over each other.
-fn schema(slot: &Slot<'_>) -> Option<Value> {
-    if matches!(slot.node.kind, Kind::List(_)) {
-        let mut properties = Map::new();
-        for schema in slot.each(schema)? {
-            if let Value::Object(mut schema) = schema
-                && let Some(Value::Object(more)) = schema.remove("properties")
-            {
-                properties.extend(more);
-            }
-        }
-        return Some(serde_json::json!({
-            "$schema": "http://json-schema.org/draft-07/schema#",
-            "type": ["null", "object"],
-            "properties": properties,
-        }));
-    }
-    let component = slot.component(&["InlineSchemaLoader"])?;
-    component.check_fields();
-    component.or("schema", Value::Object(Map::new()), |slot| {
-        let schema = slot.json()?;
-        if !schema.is_object() {
-            slot.fault(format!(
-                "schema has to be a JSON Schema (a mapping), not {}",
-                slot.node.describe()
-            ));
-            return None;
-        }
-        Some(schema)
-    })
-}
-
 fn state_migration(slot: &Slot<'_>) -> Option<StateMigration> {
     slot.component(&["LegacyToPerPartitionStateMigration"])?;
     Some(StateMigration::LegacyToPerPartition)
 }
 
-fn retriever(
+pub(super) fn retriever(
     slot: &Slot<'_>,
     transformations: Vec<Transformation>,
     transform_first: bool,

@@ -13,6 +13,7 @@ mod auth;
 mod budget;
 mod configuration;
 mod decoding;
+mod dynamic;
 mod errors;
 mod jobs;
 mod paging;
@@ -29,6 +30,7 @@ pub use auth::*;
 pub use budget::*;
 pub use configuration::*;
 pub use decoding::*;
+pub use dynamic::*;
 pub use errors::*;
 pub use jobs::*;
 pub use paging::*;
@@ -51,8 +53,12 @@ pub struct Plan {
     pub description: Option<String>,
     /// The component schema's version that the manifest was written for.
     pub version: Option<String>,
-    /// What can be read, in the manifest's order.
+    /// What can be read, in the manifest's order. Names are unique among those that are there under every condition.
     pub streams: Vec<Arc<StreamPlan>>,
+    /// Streams that only a configuration tells.
+    pub dynamic: Vec<DynamicStreams>,
+    /// The manifest itself, where streams are still to be made from it.
+    pub text: Option<Arc<str>>,
     /// How a configuration is tried out.
     pub check: CheckPlan,
     /// What a configuration looks like.
@@ -70,17 +76,21 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The stream of that name.
-    pub fn stream(&self, name: &str) -> Option<&Arc<StreamPlan>> {
-        self.streams.iter().find(|stream| stream.name == name)
+    /// The streams of that name; several only where conditions choose between them.
+    pub fn streams_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Arc<StreamPlan>> {
+        self.streams.iter().filter(move |stream| stream.name == name)
     }
 }
 
-/// `CheckStream`: a configuration works when these streams can be read.
+/// `CheckStream` or `CheckDynamicStream`: a configuration works when these streams can be read.
 #[derive(Debug, Clone, Default)]
 pub struct CheckPlan {
     /// Streams to try; every one exists.
     pub stream_names: Vec<String>,
+    /// The first so many of all streams.
+    pub first: Option<usize>,
+    /// The first so many (or all) of those that a dynamic stream makes.
+    pub dynamic: Vec<(String, Option<usize>)>,
     /// Values laid over the configuration while checking.
     pub config_overrides: Option<Value>,
 }
@@ -101,14 +111,49 @@ pub struct StreamPlan {
     pub name: String,
     /// The fields that identify a record; each is a path. Empty: the stream has no key.
     pub primary_key: Vec<Vec<String>>,
-    /// The records' JSON Schema (an empty object where the manifest has none).
+    /// The records' JSON Schema (an empty object where the manifest has none, or only an answer tells).
     pub schema: Arc<Value>,
+    /// What the schema is put together from, the first one first, where an answer tells a part of it.
+    pub schema_parts: Vec<SchemaPart>,
+    /// `ConditionalStreams`: whether a configuration has the stream.
+    pub available: Option<Condition>,
+    /// `StateDelegatingStream`: what is read instead where there is no state.
+    pub delegation: Option<Delegation>,
+    /// The dynamic stream that made it.
+    pub made_by: Option<String>,
     /// How records are fetched. The stream's transformations are in its record selector.
     pub retriever: Retriever,
     /// The cursor, where the stream can be read incrementally.
     pub incremental_sync: Option<IncrementalSync>,
     /// How states of older versions become today's.
     pub state_migrations: Vec<StateMigration>,
+}
+
+impl StreamPlan {
+    /// Nothing but requests.
+    pub(crate) fn of(retriever: Retriever) -> Self {
+        Self {
+            name: String::new(),
+            primary_key: Vec::new(),
+            schema: Arc::new(Value::Object(serde_json::Map::new())),
+            schema_parts: Vec::new(),
+            available: None,
+            delegation: None,
+            made_by: None,
+            retriever,
+            incremental_sync: None,
+            state_migrations: Vec::new(),
+        }
+    }
+}
+
+/// `StateDelegatingStream`.
+#[derive(Debug)]
+pub struct Delegation {
+    /// The stream without a state.
+    pub full_refresh: Arc<StreamPlan>,
+    /// A state that is older than this counts as none: a text that evaluates to an ISO 8601 duration.
+    pub api_retention_period: Option<Text>,
 }
 
 /// How states of older versions become today's.
@@ -128,6 +173,20 @@ pub enum Retriever {
 }
 
 impl Retriever {
+    /// Whether records are cast by the schema.
+    pub(crate) fn normalizes(&self) -> bool {
+        self.records().record_selector.schema_normalization == SchemaNormalization::Default
+    }
+
+    /// Leaves out what splits the requests.
+    pub(crate) fn drop_partitions(&mut self) {
+        let records = match self {
+            Self::Simple(simple) => simple,
+            Self::Async(jobs) => &mut jobs.download,
+        };
+        records.partition_routers.clear();
+    }
+
     /// The first request, whatever the kind.
     pub fn requester(&self) -> &HttpRequester {
         match self {

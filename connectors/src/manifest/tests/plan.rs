@@ -128,7 +128,7 @@ fn every_part_arrives() {
         (plan.name.as_deref(), plan.title.as_deref()),
         (Some("rich"), Some("Rich"))
     );
-    let stream = plan.stream("events").expect("it is there");
+    let stream = plan.streams_named("events").next().expect("it is there");
     assert_eq!(
         stream.primary_key,
         [

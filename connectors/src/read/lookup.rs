@@ -1,0 +1,81 @@
+//! Requests whose answers are looked at and not passed on: what dynamic streams, schemas and query properties are
+//! made from.
+//!
+//! They run to completion before the stream that needs them asks for anything, so they have no checkpoint: a read
+//! that is cut off asks again.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::book::Book;
+use super::cutting::Cut;
+use super::page::Mapped;
+use super::slice::Slice;
+use super::stream::StreamReader;
+use super::walk::Walk;
+use super::{ErrorKind, ReadError};
+use crate::http::session::Session;
+use crate::manifest::components::StreamPlan;
+
+/// Whether more records are wanted.
+pub(super) type More = bool;
+
+/// Shows each record with its slice, until the visitor has seen enough.
+pub(super) async fn records(
+    session: &Arc<Session>,
+    plan: &Arc<StreamPlan>,
+    visit: &mut (dyn FnMut(&Slice, Value) -> Result<More, ReadError> + Send),
+) -> Result<(), ReadError> {
+    let reader = StreamReader::new(session, plan, session.context.clock.now())?;
+    let mut book = Book::open(&reader, None)?;
+    let mut walk = Walk::new(&reader, None);
+    while let Some(step) = walk.advance(&mut book).await? {
+        if session.context.cancel.is_cancelled() {
+            return Err(ReadError::cancelled());
+        }
+        let mut arrival = reader.fetch(&step.request).await?;
+        let extracted = loop {
+            match arrival.cut(&reader).await? {
+                Cut::Last(extracted) => break extracted,
+                Cut::Batch(extracted, _) => {
+                    let mapped = reader.map(&step.request, extracted)?;
+                    if !show(&step.request.slice, &mapped, visit)? {
+                        return Ok(());
+                    }
+                }
+                Cut::Changed => {
+                    return Err(ReadError::new(
+                        ErrorKind::Upstream,
+                        "CHANGED",
+                        "The upstream's answer changed while it was read.",
+                    )
+                    .retryable());
+                }
+            }
+        };
+        let (token, digest) = reader.begin_digest(&mut walk, &step.request, &arrival, extracted)?;
+        let mapped = digest.finish(&reader, &step.request)?;
+        if !show(&step.request.slice, &mapped, visit)? {
+            return Ok(());
+        }
+        walk.turn(token)?;
+    }
+    Ok(())
+}
+
+fn show(
+    slice: &Slice,
+    mapped: &Mapped,
+    visit: &mut (dyn FnMut(&Slice, Value) -> Result<More, ReadError> + Send),
+) -> Result<More, ReadError> {
+    if let Some(rejected) = mapped.rejected.first() {
+        return Err(ReadError::template(rejected.message.clone()));
+    }
+    for record in &mapped.records {
+        if !visit(slice, record.to_value())? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
