@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
+use super::jwt;
 use super::merge;
 use super::session::{Session, display};
 use super::token;
@@ -107,6 +108,13 @@ async fn prove(session: &Session, authenticator: &Authenticator) -> Result<Crede
                 "Basic {}",
                 STANDARD.encode(pair)
             )))
+        }
+        Authenticator::Jwt(jwt) => {
+            let token = jwt::token(session, jwt)?;
+            match &jwt.request_option {
+                Some(option) => Credentials::option(session, option, token),
+                None => Ok(Credentials::authorization(token)),
+            }
         }
         Authenticator::OAuth(oauth) => {
             let token = token::oauth(session, oauth).await?;

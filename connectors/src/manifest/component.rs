@@ -146,6 +146,11 @@ impl<'a> Component<'a> {
         }
     }
 
+    /// A text that is not written in the manifest.
+    pub(super) fn text_or_default(&self, default: &str) -> Option<Text> {
+        self.slot("", Node::text(self.node.at, default)).text()
+    }
+
     /// A text where empty means absent, as the reference has it for most optional texts.
     pub(super) fn optional_text(&self, name: &str) -> Option<Option<Text>> {
         match self.field(name) {

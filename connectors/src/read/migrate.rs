@@ -24,7 +24,10 @@ pub(super) fn migrate(reader: &StreamReader, state: Option<Value>) -> Result<Opt
 /// `{partition: {cursor field: value}}` becomes a list of partitions.
 fn to_partitions(reader: &StreamReader, state: &Value) -> Option<Value> {
     let cursor = reader.cursor.as_ref()?;
-    let [Router::Substream { parents }] = reader.routers.as_slice() else {
+    let [router] = reader.routers.as_slice() else {
+        return None;
+    };
+    let Router::Substream { parents } = &**router else {
         return None;
     };
     let [parent] = parents.as_slice() else { return None };

@@ -23,6 +23,7 @@ pub(crate) mod cutting;
 mod delegation;
 pub(crate) mod dynamic;
 mod error;
+mod gathered;
 mod guard;
 mod jobs;
 mod lookup;

@@ -214,7 +214,7 @@ impl StreamReader {
     fn inject_slice(&self, slice: &Slice, into: &mut Parts) -> Result<(), ReadError> {
         for (router, plan) in self.routers.iter().zip(&self.retriever().partition_routers) {
             let mut own = Parts::default();
-            let pairs: Vec<(&String, Option<&RequestOption>)> = match (router, plan) {
+            let pairs: Vec<(&String, Option<&RequestOption>)> = match (&**router, plan) {
                 (Router::List { field, .. }, PartitionRouter::List { request_option, .. }) => {
                     vec![(field, request_option.as_ref())]
                 }

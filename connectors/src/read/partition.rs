@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::ReadError;
+use super::gathered::{Grouped, United};
 use super::slice::Partition;
 use super::stream::{Router, StreamReader};
 use super::substream::Substream;
@@ -22,13 +23,11 @@ enum Kind {
 }
 
 /// One router's partitions.
-enum Routed {
-    List {
-        reader: Arc<StreamReader>,
-        router: usize,
-        next: usize,
-    },
+pub(super) enum Routed {
+    List { router: Arc<Router>, next: usize },
     Substream(Box<Substream>),
+    Grouped(Grouped),
+    United(United),
 }
 
 /// Every combination; the last router runs fastest. Only the first is streamed: the others are read once and
@@ -48,7 +47,7 @@ struct Held {
 
 impl Routers {
     pub(super) fn new(reader: &Arc<StreamReader>, state: Option<&Value>) -> Self {
-        let routed = |index: usize| Routed::new(reader, index, state);
+        let routed = |index: usize| Routed::new(&reader.routers[index], state);
         Self(match reader.routers.len() {
             0 => Kind::Whole { given: false },
             1 => Kind::One(routed(0)),
@@ -97,34 +96,50 @@ impl Routers {
         }
     }
 
-    /// States of the parents that are read incrementally. Only a single substream router keeps them.
+    /// States of the parents that are read incrementally. Only a single router keeps them.
     pub(super) fn parent_states(&self) -> Option<Value> {
         match &self.0 {
-            Kind::One(Routed::Substream(substream)) => Some(substream.parent_states()),
+            Kind::One(routed) => routed.parent_states(),
             _ => None,
         }
     }
 }
 
 impl Routed {
-    fn new(reader: &Arc<StreamReader>, router: usize, state: Option<&Value>) -> Self {
-        let reader = Arc::clone(reader);
-        match &reader.routers[router] {
+    fn new(router: &Arc<Router>, state: Option<&Value>) -> Self {
+        match &**router {
             Router::List { .. } => Self::List {
-                reader,
-                router,
+                router: Arc::clone(router),
                 next: 0,
             },
             Router::Substream { .. } => {
-                Self::Substream(Box::new(Substream::new(reader, router, state.cloned())))
+                Self::Substream(Box::new(Substream::new(Arc::clone(router), state.cloned())))
+            }
+            Router::Grouped {
+                router,
+                size,
+                deduplicate,
+            } => Self::Grouped(Grouped::new(Self::new(router, state), *size, *deduplicate)),
+            Router::United { routers, field } => {
+                let inner = routers.iter().map(|router| Self::new(router, state)).collect();
+                Self::United(United::new(field.clone(), routers.clone(), inner))
             }
         }
     }
 
-    async fn next(&mut self) -> Result<Option<Partition>, ReadError> {
+    pub(super) fn parent_states(&self) -> Option<Value> {
         match self {
-            Self::List { reader, router, next } => {
-                let Router::List { values, field } = &reader.routers[*router] else {
+            Self::List { .. } => None,
+            Self::Substream(substream) => Some(substream.parent_states()),
+            Self::Grouped(grouped) => grouped.parent_states(),
+            Self::United(united) => united.parent_states(),
+        }
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Option<Partition>, ReadError> {
+        match self {
+            Self::List { router, next } => {
+                let Router::List { values, field } = &**router else {
                     return Ok(None);
                 };
                 let Some(value) = values.get(*next) else {
@@ -138,17 +153,21 @@ impl Routed {
                 }))
             }
             Self::Substream(substream) => substream.next().await,
+            Self::Grouped(grouped) => grouped.next().await,
+            Self::United(united) => united.next().await,
         }
     }
 
-    fn position(&self) -> Value {
+    pub(super) fn position(&self) -> Value {
         match self {
             Self::List { next, .. } => json!(next.saturating_sub(1)),
             Self::Substream(substream) => substream.position(),
+            Self::Grouped(grouped) => grouped.position(),
+            Self::United(united) => united.position(),
         }
     }
 
-    async fn seek(&mut self, position: &Value) -> Result<Option<Partition>, ReadError> {
+    pub(super) async fn seek(&mut self, position: &Value) -> Result<Option<Partition>, ReadError> {
         match self {
             Self::List { next, .. } => {
                 *next = position
@@ -158,6 +177,8 @@ impl Routed {
                 self.next().await
             }
             Self::Substream(substream) => substream.seek(position).await,
+            Self::Grouped(grouped) => grouped.seek(position).await,
+            Self::United(united) => united.seek(position).await,
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct StreamReader {
     /// Where a document holds its records.
     pub(super) path: Vec<PathPart>,
     pub(super) page_size: Option<i64>,
-    pub(super) routers: Vec<Router>,
+    pub(super) routers: Vec<Arc<Router>>,
     /// Whether records leave as they came.
     pub(super) untouched: bool,
     /// The schema, where an answer has to tell it.
@@ -37,8 +37,22 @@ pub(crate) struct StreamReader {
 
 /// What the stream is split by.
 pub(super) enum Router {
-    List { values: Vec<Value>, field: String },
-    Substream { parents: Vec<Parent> },
+    List {
+        values: Vec<Value>,
+        field: String,
+    },
+    Substream {
+        parents: Vec<Parent>,
+    },
+    Grouped {
+        router: Arc<Router>,
+        size: usize,
+        deduplicate: bool,
+    },
+    United {
+        routers: Vec<Arc<Router>>,
+        field: String,
+    },
 }
 
 /// A parent, ready to be read.
@@ -97,7 +111,7 @@ impl StreamReader {
         let routers = retriever
             .partition_routers
             .iter()
-            .map(|router| ready(session, router, now))
+            .map(|router| ready(session, router, now).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
         let untouched = is_untouched(retriever, plan);
         // A job's pages are counted before anything is filtered or transformed.
@@ -235,6 +249,25 @@ fn ready(session: &Arc<Session>, router: &PartitionRouter, now: DateTime<Utc>) -
                 .collect::<Result<_, _>>()?;
             Ok(Router::Substream { parents })
         }
+        PartitionRouter::Grouped {
+            router,
+            group_size,
+            deduplicate,
+        } => Ok(Router::Grouped {
+            router: Arc::new(ready(session, router, now)?),
+            size: *group_size,
+            deduplicate: *deduplicate,
+        }),
+        PartitionRouter::United {
+            routers,
+            partition_field,
+        } => Ok(Router::United {
+            routers: routers
+                .iter()
+                .map(|router| ready(session, router, now).map(Arc::new))
+                .collect::<Result<_, _>>()?,
+            field: session.text(partition_field, &[])?,
+        }),
     }
 }
 

@@ -21,8 +21,7 @@ use crate::record::{self, Record};
 
 /// The partitions that the records of parents make, one parent after the other.
 pub(super) struct Substream {
-    reader: Arc<StreamReader>,
-    router: usize,
+    router: Arc<Router>,
     child_state: Option<Value>,
     parent: usize,
     open: Option<Box<ParentWalk>>,
@@ -42,9 +41,8 @@ struct ParentWalk {
 }
 
 impl Substream {
-    pub(super) fn new(reader: Arc<StreamReader>, router: usize, child_state: Option<Value>) -> Self {
+    pub(super) fn new(router: Arc<Router>, child_state: Option<Value>) -> Self {
         Self {
-            reader,
             router,
             child_state,
             parent: 0,
@@ -61,10 +59,10 @@ impl Substream {
         Value::Object(self.states.clone())
     }
 
-    fn parents(reader: &StreamReader, router: usize) -> &[Parent] {
-        match &reader.routers[router] {
+    fn parents(router: &Router) -> &[Parent] {
+        match router {
             Router::Substream { parents } => parents,
-            Router::List { .. } => &[],
+            _ => &[],
         }
     }
 
@@ -75,8 +73,8 @@ impl Substream {
                     self.next += 1;
                     return Ok(Some(partition.clone()));
                 }
-                let reader = Arc::clone(&self.reader);
-                let Some(parent) = Self::parents(&reader, self.router).get(self.parent) else {
+                let router = Arc::clone(&self.router);
+                let Some(parent) = Self::parents(&router).get(self.parent) else {
                     return Ok(None);
                 };
                 let open = match &mut self.open {
@@ -126,7 +124,7 @@ impl Substream {
         position: &'a Value,
     ) -> BoxFuture<'a, Result<Option<Partition>, ReadError>> {
         Box::pin(async move {
-            let reader = Arc::clone(&self.reader);
+            let router = Arc::clone(&self.router);
             self.parent = position["parent"]
                 .as_u64()
                 .and_then(|index| usize::try_from(index).ok())
@@ -134,7 +132,7 @@ impl Substream {
             if let Value::Object(states) = &position["states"] {
                 self.states.clone_from(states);
             }
-            let Some(parent) = Self::parents(&reader, self.router).get(self.parent) else {
+            let Some(parent) = Self::parents(&router).get(self.parent) else {
                 return Ok(None);
             };
             let mut open = ParentWalk::resume(parent, self.child_state.as_ref(), &position["page"]).await?;

@@ -9,6 +9,7 @@ mod dynamic;
 mod exports;
 mod failures;
 mod jobs;
+mod jwt;
 mod paging;
 mod partitions;
 mod records;

@@ -4,7 +4,7 @@ use connectors::read::Checkpoint;
 use serde_json::{Value, json};
 
 use crate::upstream::{
-    Seen, Upstream, connector, cut_everywhere, ids, items, manifest, ok, pages, read_all, request,
+    Seen, Upstream, connector, cut_everywhere, ids, items, manifest, ok, pages, read_all, records, request,
 };
 
 #[tokio::test]
@@ -332,4 +332,91 @@ async fn a_parent_that_is_read_incrementally_keeps_its_state_in_the_child_s() {
     assert_eq!(upstream.lines()[before], "/parents?since=2026-06-04T00:00:00Z");
     cut_everywhere(&upstream, &yaml, json!({}), None).await;
     cut_everywhere(&upstream, &yaml, json!({}), Some(state)).await;
+}
+
+const GROUPS: &str = r#"partition_router:
+  type: GroupingPartitionRouter
+  group_size: 2
+  underlying_partition_router:
+    type: UnionPartitionRouter
+    partition_field: repo
+    partition_routers:
+      - {type: ListPartitionRouter, values: [a, b], cursor_field: repo}
+      - type: SubstreamPartitionRouter
+        parent_stream_configs:
+          - type: ParentStreamConfig
+            parent_key: name
+            partition_field: repo
+            extra_fields: [[size]]
+            stream:
+              type: DeclarativeStream
+              name: repos
+              retriever:
+                type: SimpleRetriever
+                requester: {type: HttpRequester, url_base: BASE, path: /repos}
+                record_selector:
+                  type: RecordSelector
+                  extractor: {type: DpathExtractor, field_path: [data]}
+                paginator:
+                  type: DefaultPaginator
+                  page_token_option: {type: RequestOption, inject_into: request_parameter, field_name: page}
+                  pagination_strategy: {type: PageIncrement, page_size: 2}"#;
+
+async fn repositories() -> Upstream {
+    Upstream::start(|seen| match (seen.path.as_str(), seen.number("page")) {
+        ("/repos", None) => ok(&json!({"data": [{"name": "b", "size": 1}, {"name": "c", "size": 2}]})),
+        ("/repos", Some(1)) => ok(&json!({"data": [{"name": "a", "size": 3}, {"name": "d", "size": 4}]})),
+        ("/repos", _) => ok(&json!({"data": [{"name": "e", "size": 5}]})),
+        (_, page) => ok(&json!({"data": [{"id": page.unwrap_or(0), "asked": seen.get("repos"), "sizes": seen.get("sizes")}]})),
+    })
+    .await
+}
+
+fn grouped(upstream: &Upstream, router: &str) -> String {
+    let parameters = "http_method: GET\n        request_parameters: {repos: \"{{ stream_partition['repo'] | join('+') }}\", \
+                      sizes: \"{{ stream_slice.extra_fields.get('size', []) | join('+') }}\"}\n      record_selector";
+    items(
+        &upstream.base(),
+        "/items",
+        &router.replace("BASE", &upstream.base()),
+        "",
+    )
+    .replace("http_method: GET\n      record_selector", parameters)
+}
+
+#[tokio::test]
+async fn partitions_of_several_routers_are_united_and_grouped() {
+    let upstream = repositories().await;
+    let yaml = grouped(&upstream, GROUPS);
+    let pages = read_all(&upstream, &yaml, json!({})).await;
+    let asked: Vec<_> = records(&pages)
+        .iter()
+        .map(|record| (record["asked"].clone(), record["sizes"].clone()))
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            (json!("a+b"), json!(null)),
+            (json!("c+d"), json!("2+4")),
+            (json!("e"), json!("5")),
+        ]
+    );
+    cut_everywhere(&upstream, &yaml, json!({}), None).await;
+}
+
+#[tokio::test]
+async fn duplicates_stay_where_the_manifest_says_so() {
+    let upstream = repositories().await;
+    for (deduplicate, expected) in [("true", vec!["a+b"]), ("false", vec!["a+b", "a"])] {
+        let router = format!(
+            "partition_router:\n  type: GroupingPartitionRouter\n  group_size: 2\n  deduplicate: {deduplicate}\n  \
+             underlying_partition_router: {{type: ListPartitionRouter, values: [a, b, a], cursor_field: repo}}"
+        );
+        let pages = read_all(&upstream, &grouped(&upstream, &router), json!({})).await;
+        let asked: Vec<_> = records(&pages)
+            .iter()
+            .map(|record| record["asked"].clone())
+            .collect();
+        assert_eq!(asked, expected);
+    }
 }

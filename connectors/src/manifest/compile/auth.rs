@@ -8,6 +8,7 @@ use super::super::components::{
 };
 use super::super::slot::Slot;
 use super::decoding::login_decoder;
+use super::jwt::jwt;
 use super::requests::{option, requester};
 use super::values::text_map;
 
@@ -15,6 +16,7 @@ const KINDS: &[&str] = &[
     "ApiKeyAuthenticator",
     "BasicHttpAuthenticator",
     "BearerAuthenticator",
+    "JwtAuthenticator",
     "OAuthAuthenticator",
     "SelectiveAuthenticator",
     "SessionTokenAuthenticator",
@@ -40,6 +42,7 @@ pub(super) fn authenticator(slot: &Slot<'_>) -> Option<Authenticator> {
                 api_token: api_token?,
             })
         }
+        "JwtAuthenticator" => jwt(&component).map(|jwt| Authenticator::Jwt(Box::new(jwt))),
         "OAuthAuthenticator" => oauth(&component).map(|oauth| Authenticator::OAuth(Box::new(oauth))),
         "SelectiveAuthenticator" => selective(&component),
         "SessionTokenAuthenticator" => session_token(&component),

@@ -10,6 +10,7 @@ mod decoding;
 mod dynamic;
 mod errors;
 mod jobs;
+mod jwt;
 mod paging;
 mod records;
 mod requests;

@@ -12,7 +12,18 @@ use super::super::slot::Slot;
 use super::requests::option;
 use super::streams::stream;
 
-const ROUTERS: &[&str] = &["SubstreamPartitionRouter", "ListPartitionRouter"];
+const ROUTERS: &[&str] = &[
+    "SubstreamPartitionRouter",
+    "ListPartitionRouter",
+    "GroupingPartitionRouter",
+    "UnionPartitionRouter",
+];
+/// Routers whose partitions have single values.
+const SINGLE: &[&str] = &[
+    "SubstreamPartitionRouter",
+    "ListPartitionRouter",
+    "UnionPartitionRouter",
+];
 
 /// One router, or a list of them.
 pub(super) fn partition_routers(slot: &Slot<'_>) -> Option<Vec<PartitionRouter>> {
@@ -23,8 +34,78 @@ pub(super) fn partition_routers(slot: &Slot<'_>) -> Option<Vec<PartitionRouter>>
 }
 
 fn partition_router(slot: &Slot<'_>) -> Option<PartitionRouter> {
-    let component = slot.component(ROUTERS)?;
+    router(&slot.component(ROUTERS)?)
+}
+
+/// A router in another one, where values are taken from the slice and nothing is injected.
+fn inner_router(slot: &Slot<'_>) -> Option<PartitionRouter> {
+    let component = slot.component(SINGLE)?;
+    let router = router(&component)?;
+    let injects = match &router {
+        PartitionRouter::List { request_option, .. } => request_option.is_some(),
+        PartitionRouter::Substream { parents } => {
+            parents.iter().any(|parent| parent.request_option.is_some())
+        }
+        _ => false,
+    };
+    if injects {
+        component.fault(format!(
+            "a router in another one injects nothing: leave request_option out of the {}, and read stream_partition \
+             in the requester",
+            component.kind
+        ));
+        return None;
+    }
+    Some(router)
+}
+
+fn grouping(component: &Component<'_>) -> Option<PartitionRouter> {
+    let group_size = component.required("group_size").and_then(|slot| {
+        let number = slot.whole_number()?;
+        let size = usize::try_from(number)
+            .ok()
+            .filter(|size| (1..=10_000).contains(size));
+        if size.is_none() {
+            slot.fault(format!(
+                "group_size is {number}; it has to be between 1 and 10000"
+            ));
+        }
+        size
+    });
+    let router = component
+        .required("underlying_partition_router")
+        .and_then(|slot| inner_router(&slot));
+    let deduplicate = component.or("deduplicate", true, Slot::boolean);
+    Some(PartitionRouter::Grouped {
+        router: Box::new(router?),
+        group_size: group_size?,
+        deduplicate: deduplicate?,
+    })
+}
+
+fn union(component: &Component<'_>) -> Option<PartitionRouter> {
+    let partition_field = component.required("partition_field").and_then(|slot| slot.text());
+    let routers = component
+        .required("partition_routers")
+        .and_then(|slot| slot.each(inner_router));
+    let routers = routers?;
+    if routers.len() < 2 {
+        component.fault("UnionPartitionRouter needs at least two routers in partition_routers");
+        return None;
+    }
+    Some(PartitionRouter::United {
+        routers,
+        partition_field: partition_field?,
+    })
+}
+
+fn router(component: &Component<'_>) -> Option<PartitionRouter> {
     component.check_fields();
+    match &*component.kind {
+        "GroupingPartitionRouter" => return grouping(component),
+        "UnionPartitionRouter" => return union(component),
+        _ => {}
+    }
     if &*component.kind == "SubstreamPartitionRouter" {
         let parents = component.required("parent_stream_configs")?.each(parent)?;
         if parents.is_empty() {

@@ -24,6 +24,8 @@ pub enum Authenticator {
         /// The password; an empty text where the manifest has none.
         password: Text,
     },
+    /// `JwtAuthenticator`
+    Jwt(Box<JwtAuthenticator>),
     /// `OAuthAuthenticator`
     OAuth(Box<OAuthAuthenticator>),
     /// `SessionTokenAuthenticator`
@@ -39,6 +41,83 @@ pub struct ApiKeyAuthenticator {
     pub api_token: Text,
     /// Where it goes (`header: X` reads as an option that injects into header X).
     pub inject_into: RequestOption,
+}
+
+/// `JwtAuthenticator`: a token that is signed here.
+#[derive(Debug, Clone)]
+pub struct JwtAuthenticator {
+    /// The secret, or the private key in PEM.
+    pub secret_key: Text,
+    /// Whether the secret is base64-encoded before it signs.
+    pub base64_encode_secret_key: bool,
+    /// How it is signed.
+    pub algorithm: JwtAlgorithm,
+    /// How long a token is good, in seconds.
+    pub token_duration: i64,
+    /// Put before the token, with a space.
+    pub header_prefix: Option<Text>,
+    /// The header `kid`.
+    pub kid: Option<Text>,
+    /// The header `typ`.
+    pub typ: Option<Text>,
+    /// The header `cty`.
+    pub cty: Option<Text>,
+    /// Further headers of the token.
+    pub additional_headers: TextMap,
+    /// The claim `iss`.
+    pub iss: Option<Text>,
+    /// The claim `sub`.
+    pub sub: Option<Text>,
+    /// The claim `aud`.
+    pub aud: Option<Text>,
+    /// Further claims.
+    pub additional_payload: TextMap,
+    /// Where the token goes; without one, the header Authorization.
+    pub request_option: Option<RequestOption>,
+}
+
+/// How a JWT is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "RFC 7518 and RFC 8037 say what each is")]
+pub enum JwtAlgorithm {
+    Hs256,
+    Hs384,
+    Hs512,
+    Rs256,
+    Rs384,
+    Rs512,
+    Ps256,
+    Ps384,
+    Ps512,
+    Es256,
+    Es384,
+    EdDsa,
+}
+
+impl JwtAlgorithm {
+    /// Each with its name.
+    pub(crate) const ALL: [(&str, Self); 12] = [
+        ("HS256", Self::Hs256),
+        ("HS384", Self::Hs384),
+        ("HS512", Self::Hs512),
+        ("RS256", Self::Rs256),
+        ("RS384", Self::Rs384),
+        ("RS512", Self::Rs512),
+        ("PS256", Self::Ps256),
+        ("PS384", Self::Ps384),
+        ("PS512", Self::Ps512),
+        ("ES256", Self::Es256),
+        ("ES384", Self::Es384),
+        ("EdDSA", Self::EdDsa),
+    ];
+
+    /// Its name in a token.
+    pub fn name(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(_, algorithm)| *algorithm == self)
+            .map_or("none", |(name, _)| name)
+    }
 }
 
 /// `OAuthAuthenticator`.

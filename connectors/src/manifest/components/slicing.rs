@@ -21,6 +21,22 @@ pub enum PartitionRouter {
         /// At least one.
         parents: Vec<ParentStream>,
     },
+    /// `GroupingPartitionRouter`: so many partitions of another router in one
+    Grouped {
+        /// The other.
+        router: Box<PartitionRouter>,
+        /// How many, at least one.
+        group_size: usize,
+        /// Whether a value that was met is left out.
+        deduplicate: bool,
+    },
+    /// `UnionPartitionRouter`: the partitions of several routers, each once
+    United {
+        /// At least two.
+        routers: Vec<PartitionRouter>,
+        /// The one field that all of them have.
+        partition_field: Text,
+    },
 }
 
 /// A list router's values.

@@ -10,15 +10,12 @@ use types::COMPONENTS;
 const NOT_YET: &[&str] = &[
     "CombinedExtractor",
     "FileUploader",
-    "GroupingPartitionRouter",
     "IncrementingCountCursor",
-    "JwtAuthenticator",
     "LegacySessionTokenAuthenticator",
     "PropertiesFromEndpoint",
     "QueryProperties",
     "RateLimitedMultipleTokenAuthenticator",
     "RecordExpander",
-    "UnionPartitionRouter",
     "WaitTimeFromResponse",
 ];
 
