@@ -142,11 +142,8 @@ fn set(node: &Rc<Node>, path: &[String], value: &Rc<Node>, changed: &mut bool) -
             return updated;
         }
     }
-    let (applies, onward): (&dyn Fn(&str) -> bool, &[String]) = if any_depth {
-        (&|_| true, path)
-    } else {
-        (&|name| matches(part, name), rest)
-    };
+    let applies = |name: &str| any_depth || matches(part, name);
+    let onward = if any_depth { path } else { rest };
     let kind = match &node.kind {
         Kind::Map(fields) => {
             let mut fields = fields.clone();

@@ -18,7 +18,7 @@ enum Kind {
     Whole {
         given: bool,
     },
-    One(Routed),
+    One(Box<Routed>),
     Product(Box<Product>),
 }
 
@@ -50,7 +50,7 @@ impl Routers {
         let routed = |index: usize| Routed::new(&reader.routers[index], state);
         Self(match reader.routers.len() {
             0 => Kind::Whole { given: false },
-            1 => Kind::One(routed(0)),
+            1 => Kind::One(Box::new(routed(0))),
             count => Kind::Product(Box::new(Product {
                 outer: routed(0),
                 inner: (1..count)

@@ -82,8 +82,7 @@ async fn witnessed(budget: &str) -> Vec<(Allowed, Option<Told>)> {
         .read(&context, request(config, Checkpoint::default()))
         .unwrap();
     pages(read).await.unwrap();
-    let seen = witness.0.lock().unwrap().clone();
-    seen
+    witness.0.lock().unwrap().clone()
 }
 
 async fn allowed(budget: &str) -> Vec<Allowed> {

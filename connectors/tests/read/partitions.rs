@@ -167,7 +167,7 @@ async fn substreams_nest_and_carry_what_the_manifest_names() {
     let yaml = forum_manifest(&upstream.base(), &items);
     let pages = read_all(&upstream, &yaml, json!({})).await;
     assert_eq!(ids(&pages), ALL_COMMENTS.map(|id| id * 10));
-    let posts: Vec<i64> = crate::upstream::records(&pages)
+    let posts: Vec<i64> = records(&pages)
         .iter()
         .map(|record| record["post"].as_i64().unwrap())
         .collect();
@@ -191,7 +191,7 @@ async fn extra_fields_and_request_options_come_along() {
     );
     let yaml = forum_manifest(&upstream.base(), &items);
     let pages = read_all(&upstream, &yaml, json!({})).await;
-    assert_eq!(crate::upstream::records(&pages)[0]["by"], "a1");
+    assert_eq!(records(&pages)[0]["by"], "a1");
     assert!(
         upstream.lines().contains(&"/posts/1/comments?p=1".to_owned()),
         "{:?}",

@@ -120,10 +120,13 @@ mod tests {
         let own = ("I".to_owned(), 1, 30, millis(2_000));
         let class = ("I/3.0".to_owned(), 1, 10, millis(1_500));
         assert_eq!(taken(None, &Allowed::Unsaid), [unsaid]);
-        assert_eq!(taken(Some(30), &Allowed::Unsaid), [own.clone()]);
+        assert_eq!(taken(Some(30), &Allowed::Unsaid), std::slice::from_ref(&own));
         assert_eq!(taken(None, &Allowed::Unlimited), []);
-        assert_eq!(taken(Some(30), &Allowed::Unlimited), [own.clone()]);
-        assert_eq!(taken(None, &counted(&[(40, 60)], 1)), [class.clone()]);
+        assert_eq!(taken(Some(30), &Allowed::Unlimited), std::slice::from_ref(&own));
+        assert_eq!(
+            taken(None, &counted(&[(40, 60)], 1)),
+            std::slice::from_ref(&class)
+        );
         assert_eq!(taken(Some(30), &counted(&[(40, 60)], 1)), [own, class]);
     }
 

@@ -67,14 +67,14 @@ fn loader(slot: &Slot<'_>) -> Option<Option<SchemaPart>> {
 impl Schema {
     /// The schema as far as the manifest tells.
     pub(super) fn fixed(&self) -> Value {
-        let fixed = self.parts.iter().filter_map(|part| match part {
+        let mut fixed = self.parts.iter().filter_map(|part| match part {
             SchemaPart::Fixed(schema) => Some(schema),
             SchemaPart::Dynamic(_) => None,
         });
         if self.composite {
             return laid_over(fixed.cloned());
         }
-        Value::Object(fixed.cloned().next().unwrap_or_default())
+        Value::Object(fixed.next().cloned().unwrap_or_default())
     }
 
     /// The parts, where an answer tells one of them.
