@@ -366,7 +366,8 @@ async fn repositories() -> Upstream {
     Upstream::start(|seen| match (seen.path.as_str(), seen.number("page")) {
         ("/repos", None) => ok(&json!({"data": [{"name": "b", "size": 1}, {"name": "c", "size": 2}]})),
         ("/repos", Some(1)) => ok(&json!({"data": [{"name": "a", "size": 3}, {"name": "d", "size": 4}]})),
-        ("/repos", _) => ok(&json!({"data": [{"name": "e", "size": 5}]})),
+        ("/repos", Some(2)) => ok(&json!({"data": [{"name": "a", "size": 3}, {"name": "e", "size": 5}]})),
+        ("/repos", _) => ok(&json!({"data": []})),
         (_, page) => ok(&json!({"data": [{"id": page.unwrap_or(0), "asked": seen.get("repos"), "sizes": seen.get("sizes")}]})),
     })
     .await
