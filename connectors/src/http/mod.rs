@@ -18,6 +18,7 @@ pub(crate) mod configuration;
 pub(crate) mod excerpt;
 pub(crate) mod flow;
 pub(crate) mod gate;
+mod graphql;
 mod jwt;
 mod link;
 mod merge;

@@ -11,7 +11,7 @@ use super::answer::{Answer, Exchanged, Reading, exchange_as};
 use super::flow::{Flow, Source};
 use super::merge::{self, Part};
 use super::session::{Names, Session, display};
-use super::{address, authenticator, backoff, retry_after, verdict};
+use super::{address, authenticator, backoff, graphql, retry_after, verdict};
 use crate::manifest::components::{Decoder, HttpMethod, HttpRequester, RequestBody, ResponseAction};
 use crate::read::{ErrorKind, NoteLevel, ReadError, RetryMode};
 use crate::template::ValidTypes;
@@ -52,7 +52,8 @@ pub(crate) async fn open(
     injected: &Injected,
     decoder: &Decoder,
 ) -> Result<(Answer, Flow), ReadError> {
-    let reading = if verdict::looks_at_bodies(&requester.error_handler) {
+    let says_errors_itself = matches!(requester.body, RequestBody::Graphql(_));
+    let reading = if says_errors_itself || verdict::looks_at_bodies(&requester.error_handler) {
         Reading::Whole
     } else {
         Reading::Flowing
@@ -81,7 +82,11 @@ async fn send_as(
         let request = build(session, requester, names, path, injected).await?;
         let failure = match exchange_as(session, request, reading).await {
             Ok((answer, stream)) => {
-                let verdict = verdict::interpret(session, &requester.error_handler, &answer)?;
+                let said = match &requester.body {
+                    RequestBody::Graphql(operation) => graphql::said(session, operation, &answer),
+                    RequestBody::None | RequestBody::Data(_) | RequestBody::Json(_) => None,
+                };
+                let verdict = verdict::interpret(session, &requester.error_handler, &answer, said.as_ref())?;
                 match verdict.action {
                     ResponseAction::Success => return Ok((answer, stream)),
                     ResponseAction::Ignore => {
@@ -255,6 +260,10 @@ async fn build(
             Value::String(text) if text.is_empty() => (Part::Mapping(Map::new()), Map::new()),
             _ => return Err(ReadError::config("The request's JSON body must be an object.")),
         },
+        RequestBody::Graphql(operation) => (
+            Part::Mapping(Map::new()),
+            graphql::body(session, operation, names)?,
+        ),
     };
     let data = merge::combine_parts(vec![
         own_data,

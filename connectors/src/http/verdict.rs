@@ -24,6 +24,33 @@ pub(crate) struct Verdict {
     failure: Option<FailureType>,
     /// What the manifest's author wants said.
     message: Option<String>,
+    /// The answer's own word, where it decided.
+    said: Option<Said>,
+}
+
+/// What an answer says of itself in the words of its protocol, which then decides instead of its status.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Said {
+    pub(crate) kind: ErrorKind,
+    pub(crate) code: &'static str,
+    /// Whether asking again may help.
+    pub(crate) retryable: bool,
+    /// A sentence; scrubbed and short.
+    pub(crate) message: String,
+}
+
+impl Said {
+    fn verdict(self) -> Verdict {
+        let action = match (self.kind, self.retryable) {
+            (ErrorKind::RateLimited, _) => ResponseAction::RateLimited,
+            (_, true) => ResponseAction::Retry,
+            (_, false) => ResponseAction::Fail,
+        };
+        Verdict {
+            said: Some(self),
+            ..Verdict::of(action)
+        }
+    }
 }
 
 impl Verdict {
@@ -32,22 +59,24 @@ impl Verdict {
             action,
             failure: None,
             message: None,
+            said: None,
         }
     }
 }
 
-/// Interprets an answer.
+/// Interprets an answer: by the manifest's filters, else by its own word, else by its status.
 pub(crate) fn interpret(
     session: &Session,
     handler: &ErrorHandler,
     answer: &Answer,
+    said: Option<&Said>,
 ) -> Result<Verdict, ReadError> {
     match handler {
-        ErrorHandler::Default(handler) => single(session, handler, answer),
+        ErrorHandler::Default(handler) => single(session, handler, answer, said),
         ErrorHandler::Composite(handlers) => {
             let mut last = None;
             for handler in handlers {
-                let verdict = interpret(session, handler, answer)?;
+                let verdict = interpret(session, handler, answer, said)?;
                 if matches!(
                     verdict.action,
                     ResponseAction::Success | ResponseAction::Retry | ResponseAction::Ignore
@@ -56,19 +85,29 @@ pub(crate) fn interpret(
                 }
                 last = Some(verdict);
             }
-            Ok(last.unwrap_or_else(|| by_status(answer.status)))
+            Ok(last.unwrap_or_else(|| otherwise(answer, said)))
         }
     }
 }
 
-fn single(session: &Session, handler: &DefaultErrorHandler, answer: &Answer) -> Result<Verdict, ReadError> {
+fn otherwise(answer: &Answer, said: Option<&Said>) -> Verdict {
+    said.cloned()
+        .map_or_else(|| by_status(answer.status), Said::verdict)
+}
+
+fn single(
+    session: &Session,
+    handler: &DefaultErrorHandler,
+    answer: &Answer,
+    said: Option<&Said>,
+) -> Result<Verdict, ReadError> {
     let mut lazy = Lazy { answer, json: None };
     for filter in &handler.response_filters {
         if let Some(verdict) = filtered(session, filter, &mut lazy)? {
             return Ok(verdict);
         }
     }
-    Ok(by_status(answer.status))
+    Ok(otherwise(answer, said))
 }
 
 /// The body is parsed when the first filter asks for it: filters are asked of every page, good ones included.
@@ -127,6 +166,7 @@ fn filtered(
         action,
         failure,
         message,
+        said: None,
     }))
 }
 
@@ -215,6 +255,13 @@ pub(crate) fn max_retries(session: &Session, handler: &ErrorHandler) -> Result<u
 /// The error of an answer that ends the read, or that is worth repeating.
 pub(crate) fn error(session: &Session, verdict: &Verdict, answer: &Answer) -> ReadError {
     let status = answer.status;
+    if let Some(said) = &verdict.said {
+        let mut error = ReadError::new(said.kind, said.code, said.message.clone());
+        error.retryable = said.retryable;
+        error.http_status = Some(status);
+        error.url = Some(session.scrub(&platform::http_client::redacted(&answer.url)));
+        return error;
+    }
     let transient = match verdict.action {
         ResponseAction::Fail => verdict.failure == Some(FailureType::TransientError),
         _ => true,

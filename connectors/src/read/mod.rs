@@ -35,6 +35,7 @@ mod paginator;
 mod partition;
 mod partitioned;
 pub(crate) mod producer;
+mod relay;
 pub(crate) mod schema;
 mod slice;
 mod stream;

@@ -50,10 +50,12 @@ impl StreamReader {
 
     /// Whether tokens are counted here rather than given by the upstream.
     pub(super) fn counts_pages(&self) -> bool {
-        self.retriever()
-            .paginator
-            .as_ref()
-            .is_some_and(|paginator| !matches!(paginator.strategy, PaginationStrategy::Cursor { .. }))
+        self.retriever().paginator.as_ref().is_some_and(|paginator| {
+            matches!(
+                paginator.strategy,
+                PaginationStrategy::PageIncrement { .. } | PaginationStrategy::OffsetIncrement { .. }
+            )
+        })
     }
 
     /// The token of the page after this one; `None` where this was the last.
@@ -78,6 +80,13 @@ impl StreamReader {
                 };
                 let step = i64::try_from(page.extracted).unwrap_or(i64::MAX);
                 self.counted(page, size, 0, step)?
+            }
+            PaginationStrategy::Relay { connection_path, .. } => {
+                let connection = connection_path
+                    .iter()
+                    .map(|part| self.session.text(part, &[]))
+                    .collect::<Result<Vec<_>, _>>()?;
+                super::relay::next(page, &connection)?
             }
             PaginationStrategy::Cursor {
                 cursor_value,
@@ -150,7 +159,10 @@ fn computed(condition: &Condition) -> Option<&Text> {
 
 /// What templates call `response`: the document, or the first item where it is a list. Only what they look at is
 /// built: a page's token stands beside a thousand records that nobody asks about.
-fn document(body: Option<&Body>, reads: impl IntoIterator<Item = Reads>) -> Result<Value, ReadError> {
+pub(super) fn document(
+    body: Option<&Body>,
+    reads: impl IntoIterator<Item = Reads>,
+) -> Result<Value, ReadError> {
     let empty = || Value::Object(Map::new());
     let Some(body) = body else { return Ok(empty()) };
     let mut paths = Vec::new();

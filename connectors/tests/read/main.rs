@@ -8,6 +8,7 @@ mod decoders;
 mod dynamic;
 mod exports;
 mod failures;
+mod graphql;
 mod jobs;
 mod jwt;
 mod paging;

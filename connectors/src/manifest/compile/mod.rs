@@ -12,6 +12,7 @@ mod errors;
 mod jobs;
 mod jwt;
 mod paging;
+mod protocol;
 mod records;
 mod requests;
 mod schema;

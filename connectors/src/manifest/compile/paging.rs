@@ -43,7 +43,12 @@ fn token_option(slot: &Slot<'_>) -> Option<PageTokenOption> {
 }
 
 fn strategy(slot: &Slot<'_>) -> Option<PaginationStrategy> {
-    let component = slot.component(&["PageIncrement", "OffsetIncrement", "CursorPagination"])?;
+    let component = slot.component(&[
+        "PageIncrement",
+        "OffsetIncrement",
+        "CursorPagination",
+        "RelayPagination",
+    ])?;
     component.check_fields();
     let page_size = page_size(&component);
     let first = || component.or("inject_on_first_request", false, Slot::boolean);
@@ -62,6 +67,13 @@ fn strategy(slot: &Slot<'_>) -> Option<PaginationStrategy> {
             Some(PaginationStrategy::OffsetIncrement {
                 page_size: page_size?,
                 inject_on_first_request: inject_on_first_request?,
+            })
+        }
+        "RelayPagination" => {
+            let connection_path = component.or("connection_path", Vec::new(), Slot::texts);
+            Some(PaginationStrategy::Relay {
+                page_size: page_size?,
+                connection_path: connection_path?,
             })
         }
         _ => {

@@ -1,4 +1,4 @@
-//! `HttpRequester` and what is put into requests.
+//! `HttpRequester`, those of other protocols on HTTP, and what is put into requests.
 
 use super::super::component::Component;
 use super::super::components::{
@@ -7,19 +7,24 @@ use super::super::components::{
 };
 use super::super::slot::Slot;
 use super::values::{json_template, text_map};
-use super::{auth, errors};
+use super::{auth, errors, protocol};
 
 pub(super) fn requester(slot: &Slot<'_>) -> Option<HttpRequester> {
-    let component = slot.component(&["HttpRequester"])?;
+    let component = slot.component(&["HttpRequester", "GraphqlRequester"])?;
     component.check_fields();
+    let plain = &*component.kind == "HttpRequester";
     let address = address(&component);
     let path = component.optional_text("path");
-    let method = component.or("http_method", HttpMethod::Get, |slot| {
+    let usual = if plain { HttpMethod::Get } else { HttpMethod::Post };
+    let method = component.or("http_method", usual, |slot| {
         slot.word(&[("GET", HttpMethod::Get), ("POST", HttpMethod::Post)])
     });
     let request_parameters = component.or("request_parameters", TextMap::default(), text_map);
     let request_headers = component.or("request_headers", TextMap::default(), text_map);
-    let body = body(&component);
+    let body = match &*component.kind {
+        "GraphqlRequester" => protocol::graphql(&component),
+        _ => body(&component),
+    };
     let authenticator = component.or("authenticator", Authenticator::None, auth::authenticator);
     let error_handler = component.or("error_handler", ErrorHandler::default(), errors::handler);
     let use_cache = component.or("use_cache", false, Slot::boolean);
@@ -49,7 +54,10 @@ fn address(component: &Component<'_>) -> Option<Address> {
     match component.field("url_base") {
         Some(base) => base.text().map(Address::UrlBase),
         None => {
-            component.fault("HttpRequester needs an address: write url, or url_base and path");
+            component.fault(format!(
+                "{} needs an address: write url, or url_base and path",
+                component.kind
+            ));
             None
         }
     }

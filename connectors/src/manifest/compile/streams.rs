@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::component::Component;
 use super::super::components::{
-    Decoder, Delegation, IncrementalSync, Retriever, SimpleRetriever, StateMigration, StreamPlan,
+    Decoder, Delegation, Extractor, IncrementalSync, Retriever, SimpleRetriever, StateMigration, StreamPlan,
     Transformation,
 };
 use super::super::document::Kind;
@@ -12,6 +12,7 @@ use super::super::slot::Slot;
 use super::decoding::{decoder, refuse_paging};
 use super::jobs::async_retriever;
 use super::paging::paginator;
+use super::protocol::{find_connection, relay_by_default};
 use super::records::{selector, transformation};
 use super::requests::requester;
 use super::schema::{self, Schema};
@@ -151,11 +152,19 @@ fn simple(
     );
     let decoder = decoder?;
     refuse_paging(component, "paginator", &decoder)?;
+    let (requester, record_selector, mut paginator) = (requester?, record_selector?, paginator?);
+    if component.field("paginator").is_none() {
+        paginator = relay_by_default(component, &requester.body);
+    }
+    if let Some(paginator) = &mut paginator {
+        let Extractor::Dpath { field_path } = &record_selector.extractor;
+        find_connection(component, paginator, field_path)?;
+    }
     Some(SimpleRetriever {
-        requester: requester?,
+        requester,
         decoder,
-        record_selector: record_selector?,
-        paginator: paginator?,
+        record_selector,
+        paginator,
         partition_routers: partition_routers?,
         ignore_stream_slicer_parameters_on_paginated_requests: ignore?,
     })

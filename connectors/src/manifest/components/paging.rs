@@ -51,6 +51,13 @@ pub enum PaginationStrategy {
         /// For the page size option only.
         page_size: Option<Integer>,
     },
+    /// `RelayPagination`: GraphQL's `pageInfo { hasNextPage endCursor }`
+    Relay {
+        /// For the page size option only.
+        page_size: Option<Integer>,
+        /// Where the answer holds the object with `pageInfo`.
+        connection_path: Vec<Text>,
+    },
 }
 
 impl PaginationStrategy {
@@ -59,7 +66,8 @@ impl PaginationStrategy {
         match self {
             Self::PageIncrement { page_size, .. }
             | Self::OffsetIncrement { page_size, .. }
-            | Self::Cursor { page_size, .. } => page_size.as_ref(),
+            | Self::Cursor { page_size, .. }
+            | Self::Relay { page_size, .. } => page_size.as_ref(),
         }
     }
 }

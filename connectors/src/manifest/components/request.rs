@@ -1,8 +1,8 @@
 //! What is asked of the upstream.
 
-use super::{Authenticator, ErrorHandler, JsonTemplate, Text, TextMap};
+use super::{Authenticator, ErrorHandler, GraphqlOperation, JsonTemplate, Text, TextMap};
 
-/// `HttpRequester`.
+/// `HttpRequester`, and `GraphqlRequester`, which differs from it in its body.
 #[derive(Debug, Clone)]
 pub struct HttpRequester {
     /// The address. `url` is whole; `url_base` is what `path` is appended to. One of them is always there.
@@ -67,6 +67,8 @@ pub enum RequestBody {
     Data(TextMap),
     /// `request_body_json`
     Json(JsonTemplate),
+    /// A `GraphqlRequester`'s.
+    Graphql(Box<GraphqlOperation>),
 }
 
 /// `RequestOption`: where a computed value is put.

@@ -1,4 +1,4 @@
-//! Every component type of the format and its fields, as of component schema 7.39.1.
+//! Every component type of the format and its fields, as of component schema 7.39.1, and our own among them.
 //!
 //! A list and not a schema: what a field holds is said once, in the code that reads it. This is here so that a slip
 //! can be told from a feature, and so that a component that exists but cannot run yet is not called unknown.
@@ -68,6 +68,11 @@ pub(super) const COMPONENTS: &[(&str, &[&str])] = &[
     ("FileUploader", &["requester", "download_target_extractor", "file_extractor", "filename_extractor"]),
     ("FixedWindowCallRatePolicy", &["period", "call_limit", "matchers"]),
     ("FlattenFields", &["flatten_lists"]),
+    ("GraphqlRequester", &[
+        "url_base", "url", "path", "query", "operation_name", "variables", "partial_data",
+        "authenticator", "request_parameters", "request_headers", "error_handler",
+        "connect_timeout_in_seconds", "read_timeout_in_seconds",
+    ]),
     ("GroupByKeyMergeStrategy", &["key"]),
     ("GroupingPartitionRouter", &["group_size", "underlying_partition_router", "deduplicate"]),
     ("GzipDecoder", &["decoder"]),
@@ -155,6 +160,7 @@ pub(super) const COMPONENTS: &[(&str, &[&str])] = &[
     ]),
     ("RecordFilter", &["condition"]),
     ("RecordSelector", &["extractor", "record_filter", "schema_normalization", "transform_before_filtering"]),
+    ("RelayPagination", &["page_size", "connection_path"]),
     ("RemoveFields", &["condition", "field_pointers"]),
     ("RequestBodyGraphQL", &["value"]),
     ("RequestBodyJsonObject", &["value"]),
