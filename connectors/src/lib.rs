@@ -13,6 +13,7 @@
 //! - [`datetime`]: its dates, formatted and parsed as Python would.
 //! - `http`: one request and what its answer means.
 //! - `decode`: its body, made into JSON.
+//! - `native`: sources that are code, because requests cannot express them.
 //! - [`read`]: requests → pages of [`record`]s, with checkpoints.
 //! - [`canonical`], [`key`]: what makes two records equal, and the same.
 //! - [`catalog`]: the manifests that we ship.
@@ -31,6 +32,7 @@ mod http;
 pub mod json;
 pub mod key;
 pub mod manifest;
+mod native;
 pub mod read;
 pub mod record;
 pub mod spec;
@@ -263,7 +265,10 @@ impl Connector {
             .filter(|stream| streams.contains(&stream.name));
         wanted
             .filter_map(|stream| {
-                let address = stream.retriever.requester().address.text();
+                if let Some(native) = stream.retriever.native() {
+                    return native::host(&session, &native.source);
+                }
+                let address = stream.retriever.requester()?.address.text();
                 let url = url::Url::parse(&session.text(address, &[]).ok()?).ok()?;
                 Some(http::gate::host(&url))
             })
@@ -347,6 +352,10 @@ fn describe(stream: &StreamPlan) -> StreamDescription {
         .as_ref()
         .map(|incremental| match incremental {
             IncrementalSync::Datetime(cursor) => cursor.cursor_field.source().to_owned(),
+        })
+        .or_else(|| {
+            let native = stream.retriever.native()?;
+            native.source.cursor_field().map(ToOwned::to_owned)
         });
     StreamDescription {
         name: stream.name.clone(),

@@ -27,6 +27,10 @@ const SHIPPED: &[ShippedManifest] = &[
         yaml: include_str!("jsonplaceholder.yaml"),
     },
     ShippedManifest {
+        slug: "postgres",
+        yaml: include_str!("postgres.yaml"),
+    },
+    ShippedManifest {
         slug: "postmark",
         yaml: include_str!("postmark.yaml"),
     },

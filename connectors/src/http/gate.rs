@@ -98,6 +98,11 @@ pub enum Holder {
 
 impl HeldBack {
     pub(super) fn error(self, url: &Url) -> ReadError {
+        self.unaddressed().at(url)
+    }
+
+    /// The error of a call that goes to no URL.
+    pub(crate) fn unaddressed(self) -> ReadError {
         let (kind, code, message) = match self.by {
             Holder::Budget => (
                 ErrorKind::RateLimited,
@@ -116,7 +121,6 @@ impl HeldBack {
             ..ReadError::new(kind, code, message)
         }
         .retryable()
-        .at(url)
     }
 }
 

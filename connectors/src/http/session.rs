@@ -125,7 +125,7 @@ impl Session {
     }
 
     /// Counts a request and the bytes of its answer.
-    pub(super) fn count(&self, bytes: usize) {
+    pub(crate) fn count(&self, bytes: usize) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.count_bytes(bytes);
     }

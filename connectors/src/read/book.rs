@@ -33,6 +33,8 @@ pub(super) struct Book {
 enum Kind {
     /// Nothing to keep.
     None,
+    /// The source says itself what the state is.
+    Own(Option<Value>),
     /// One cursor for the stream.
     Single,
     /// One for each partition.
@@ -42,7 +44,12 @@ enum Kind {
 impl Book {
     /// Books that begin with a stream's state.
     pub(super) fn open(reader: &StreamReader, state: Option<&Value>) -> Result<Self, ReadError> {
+        let own = reader
+            .native
+            .as_ref()
+            .is_some_and(crate::native::Source::keeps_state);
         let kind = match &reader.cursor {
+            None if own => Kind::Own(state.cloned()),
             None => Kind::None,
             Some(_) if reader.routers.is_empty() => Kind::Single,
             Some(settings) => {
@@ -91,6 +98,10 @@ impl Book {
 
     /// Enters a page's records.
     pub(super) fn observe(&mut self, reader: &StreamReader, mapped: &Mapped) {
+        if let (Kind::Own(own), Some(state)) = (&mut self.kind, &mapped.state) {
+            *own = Some(state.clone());
+            return;
+        }
         let (Some(settings), Some(progress)) = (
             &reader.cursor,
             self.current
@@ -166,6 +177,7 @@ impl Book {
                 _ => self.from.clone(),
             },
             (Kind::Partitioned(partitioned), Some(settings)) => Some(partitioned.state(settings)),
+            (Kind::Own(own), _) => own.clone(),
             _ => self.from.clone(),
         }
     }
@@ -182,6 +194,7 @@ impl Book {
                 })
                 .unwrap_or(Value::Null),
             (Kind::Partitioned(partitioned), Some(settings)) => partitioned.state(settings),
+            (Kind::Own(own), _) => own.clone().unwrap_or_else(|| json!({})),
             _ => json!({ NO_CURSOR: true }),
         }
     }
@@ -190,7 +203,7 @@ impl Book {
     pub(super) fn to_json(&self) -> Value {
         let mut json = Map::new();
         match &self.kind {
-            Kind::None => {}
+            Kind::None | Kind::Own(_) => {}
             Kind::Single => {
                 json.insert("from".to_owned(), self.from.clone().unwrap_or(Value::Null));
             }

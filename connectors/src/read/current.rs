@@ -58,6 +58,7 @@ impl Current {
                 results,
                 midway: self.target > 0 || self.token.is_some() || self.given.is_some(),
             }),
+            since: None,
         }
     }
 

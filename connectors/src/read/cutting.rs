@@ -22,6 +22,7 @@ use crate::http::flow::Flow;
 use crate::http::session::Session;
 use crate::json::Body;
 use crate::manifest::components::Decoder;
+use crate::native::Batch;
 use crate::record::{self, PathPart, Record};
 
 /// How much of a body was given already.
@@ -46,9 +47,11 @@ impl Given {
 
 /// An answer that is being cut.
 pub(super) struct Arrival {
-    /// None where a job has nothing to download.
+    /// None where a job has nothing to download, and where records come ready.
     pub(super) answer: Option<Answer>,
     rows: Option<RowReader>,
+    /// What came ready, and is cut no further.
+    ready: Option<Batch>,
     /// The job that it is of.
     pub(super) job: Option<OfJob>,
 }
@@ -87,6 +90,7 @@ impl Arrival {
         Self {
             answer: Some(answer),
             rows: None,
+            ready: None,
             job: None,
         }
     }
@@ -102,8 +106,24 @@ impl Arrival {
         Self {
             answer: Some(answer),
             rows,
+            ready: None,
             job: None,
         }
+    }
+
+    /// Records that are none of an answer's.
+    pub(super) fn ready(batch: Batch) -> Self {
+        Self {
+            answer: None,
+            rows: None,
+            ready: Some(batch),
+            job: None,
+        }
+    }
+
+    /// The token of the page after this one, where that came with it.
+    pub(super) fn next(&self) -> Option<&Value> {
+        self.ready.as_ref()?.next.as_ref()
     }
 
     /// A job that has no results.
@@ -111,6 +131,7 @@ impl Arrival {
         Self {
             answer: None,
             rows: None,
+            ready: None,
             job: Some(OfJob::Skipped),
         }
     }
@@ -120,6 +141,7 @@ impl Arrival {
         Self {
             answer: None,
             rows: None,
+            ready: None,
             job: Some(OfJob::Anew(results)),
         }
     }
@@ -129,6 +151,7 @@ impl Arrival {
         Self {
             answer: None,
             rows: None,
+            ready: None,
             job: Some(OfJob::Done(results)),
         }
     }
@@ -143,6 +166,13 @@ impl Arrival {
 
     /// Cuts the next records off.
     pub(super) async fn cut(&mut self, reader: &StreamReader) -> Result<Cut, ReadError> {
+        if let Some(batch) = &mut self.ready {
+            return Ok(Cut::Last(Extracted {
+                records: std::mem::take(&mut batch.records),
+                state: batch.state.take(),
+                ..Extracted::default()
+            }));
+        }
         let Some(rows) = &mut self.rows else {
             return match &self.answer {
                 Some(answer) => reader.extract(answer).map(Cut::Last),
@@ -224,15 +254,18 @@ impl StreamReader {
             wrong.url = Some(self.session.scrub(&platform::http_client::redacted(&answer.url)));
             wrong
         };
-        let body = document(&self.session, &self.retriever().decoder, answer).map_err(placed)?;
+        let decoder = self
+            .requests()
+            .map_or(&Decoder::Json, |requests| &requests.decoder);
+        let body = document(&self.session, decoder, answer).map_err(placed)?;
         let records = record::select(&body, &self.path)
             .map_err(|error| placed(malformed(body.as_str().as_bytes(), &error)))?;
-        let shown = !matches!(self.retriever().decoder, Decoder::Gzip(_));
+        let shown = !matches!(decoder, Decoder::Gzip(_));
         Ok(Extracted {
             // The reference streams what is packed, and shows nothing of it to the paginator.
             body: shown.then_some(body),
             records,
-            rejected: Vec::new(),
+            ..Extracted::default()
         })
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct PageRequest {
     pub(super) given: Option<Given>,
     /// What is downloaded of a job, where the stream has jobs.
     pub(super) download: Option<Download>,
+    /// The stream's state at the run's beginning, where the source looks at it itself.
+    pub(super) since: Option<Arc<Value>>,
 }
 
 /// A job, and which of its results is meant.
@@ -55,6 +57,7 @@ impl PageRequest {
             bounds: None,
             given: None,
             download: None,
+            since: None,
         }
     }
 }
@@ -66,6 +69,8 @@ pub(super) struct Extracted {
     pub(super) records: Vec<Record>,
     /// What is no record.
     pub(super) rejected: Vec<Rejected>,
+    /// The stream's state after them, where the source keeps it itself.
+    pub(super) state: Option<Value>,
 }
 
 /// A page's records as the stream gives them.
@@ -76,6 +81,8 @@ pub(super) struct Mapped {
     /// Before the data feed's filter.
     pub(super) emitted: usize,
     pub(super) last_record: Option<Record>,
+    /// The stream's state after them, where the source keeps it itself.
+    pub(super) state: Option<Value>,
 }
 
 /// Where an injected value comes from decides whether a later page carries it too.
@@ -97,6 +104,10 @@ impl StreamReader {
     /// Asks for the page.
     pub(super) async fn fetch(&self, request: &PageRequest) -> Result<Arrival, ReadError> {
         self.know_schema().await?;
+        if let Some(source) = &self.native {
+            let (since, token) = (request.since.as_deref(), request.token.as_ref());
+            return source.page(&self.session, since, token).await.map(Arrival::ready);
+        }
         let Some(download) = &request.download else {
             let names = [("stream_slice", request.slice.variable())];
             return self.ask(request, &names).await;
@@ -134,14 +145,16 @@ impl StreamReader {
         request: &PageRequest,
         names: &[(&'static str, Variable<'_>)],
     ) -> Result<Arrival, ReadError> {
+        let Some(retriever) = self.requests() else {
+            return Err(ReadError::config("The stream has nothing to be asked with."));
+        };
         let next_page_token = request
             .token
             .as_ref()
             .map_or(Value::Null, |token| json!({ "next_page_token": token }));
         let mut names = names.to_vec();
         names.push(("next_page_token", Variable::Json(&next_page_token)));
-        let option = self
-            .retriever()
+        let option = retriever
             .paginator
             .as_ref()
             .and_then(|paginator| paginator.page_token_option.as_ref());
@@ -151,11 +164,11 @@ impl StreamReader {
             }
             _ => None,
         };
-        let injected = self.injected(request)?;
+        let injected = self.injected(retriever, request)?;
         let (session, path) = (&self.session, path.as_deref());
         let SimpleRetriever {
             requester, decoder, ..
-        } = self.retriever();
+        } = retriever;
         if decode::has_rows(decoder) {
             let (answer, flow) =
                 requester::open(session, requester, &names, path, &injected, decoder).await?;
@@ -166,9 +179,13 @@ impl StreamReader {
             .map(Arrival::whole)
     }
 
-    fn injected(&self, request: &PageRequest) -> Result<requester::Injected, ReadError> {
+    fn injected(
+        &self,
+        retriever: &SimpleRetriever,
+        request: &PageRequest,
+    ) -> Result<requester::Injected, ReadError> {
         let mut paging = Parts::default();
-        if let Some(paginator) = &self.retriever().paginator {
+        if let Some(paginator) = &retriever.paginator {
             if let (Some(PageTokenOption::Option(option)), Some(token)) =
                 (&paginator.page_token_option, &request.token)
             {
@@ -194,12 +211,9 @@ impl StreamReader {
         let later = request.token.is_some();
         // A job's slice is for its creation, whose templates read it; nothing is injected there or here.
         if request.download.is_none()
-            && !(later
-                && self
-                    .retriever()
-                    .ignore_stream_slicer_parameters_on_paginated_requests)
+            && !(later && retriever.ignore_stream_slicer_parameters_on_paginated_requests)
         {
-            self.inject_slice(&request.slice, &mut slicing)?;
+            self.inject_slice(retriever, &request.slice, &mut slicing)?;
         }
         let [parameters, headers, data, json] = paging.0;
         let [slice_parameters, slice_headers, slice_data, slice_json] = slicing.0;
@@ -211,8 +225,13 @@ impl StreamReader {
         })
     }
 
-    fn inject_slice(&self, slice: &Slice, into: &mut Parts) -> Result<(), ReadError> {
-        for (router, plan) in self.routers.iter().zip(&self.retriever().partition_routers) {
+    fn inject_slice(
+        &self,
+        retriever: &SimpleRetriever,
+        slice: &Slice,
+        into: &mut Parts,
+    ) -> Result<(), ReadError> {
+        for (router, plan) in self.routers.iter().zip(&retriever.partition_routers) {
             let mut own = Parts::default();
             let pairs: Vec<(&String, Option<&RequestOption>)> = match (&**router, plan) {
                 (Router::List { field, .. }, PartitionRouter::List { request_option, .. }) => {
@@ -259,6 +278,7 @@ impl StreamReader {
     pub(super) fn map(&self, request: &PageRequest, extracted: Extracted) -> Result<Mapped, ReadError> {
         let mut mapped = Mapped {
             rejected: extracted.rejected,
+            state: extracted.state,
             ..Mapped::default()
         };
         let extracted = extracted.records;

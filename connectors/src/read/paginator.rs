@@ -34,7 +34,7 @@ pub(super) struct PageSeen<'a> {
 impl StreamReader {
     /// The token of a window's first page.
     pub(super) fn initial_token(&self) -> Option<Value> {
-        match &self.retriever().paginator.as_ref()?.strategy {
+        match &self.requests()?.paginator.as_ref()?.strategy {
             PaginationStrategy::PageIncrement {
                 start_from_page,
                 inject_on_first_request: true,
@@ -50,17 +50,19 @@ impl StreamReader {
 
     /// Whether tokens are counted here rather than given by the upstream.
     pub(super) fn counts_pages(&self) -> bool {
-        self.retriever().paginator.as_ref().is_some_and(|paginator| {
-            matches!(
-                paginator.strategy,
-                PaginationStrategy::PageIncrement { .. } | PaginationStrategy::OffsetIncrement { .. }
-            )
-        })
+        self.requests()
+            .and_then(|requests| requests.paginator.as_ref())
+            .is_some_and(|paginator| {
+                matches!(
+                    paginator.strategy,
+                    PaginationStrategy::PageIncrement { .. } | PaginationStrategy::OffsetIncrement { .. }
+                )
+            })
     }
 
     /// The token of the page after this one; `None` where this was the last.
     pub(super) fn next_token(&self, page: &PageSeen<'_>) -> Result<Option<Value>, ReadError> {
-        let Some(paginator) = &self.retriever().paginator else {
+        let Some(paginator) = self.requests().and_then(|requests| requests.paginator.as_ref()) else {
             return Ok(None);
         };
         let token = match &paginator.strategy {

@@ -331,7 +331,7 @@ impl StreamReader {
     ) -> Result<(Option<Value>, Digest), ReadError> {
         walk.arrived(arrival);
         let Some(answer) = &arrival.answer else {
-            return Ok((None, Digest::Raw(extracted)));
+            return Ok((arrival.next().cloned(), Digest::Raw(extracted)));
         };
         if self.token_needs_records {
             let mut extracted = extracted;

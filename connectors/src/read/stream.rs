@@ -13,9 +13,10 @@ use crate::datetime::{self, duration::Duration};
 use crate::http::session::{Session, display, is_truthy};
 use crate::manifest::components::{
     Condition, DatetimeBasedCursor, Decoder, Extractor, IncrementalSync, ListValues, MinMaxDatetime,
-    PaginationStrategy, ParentStream, PartitionRouter, SchemaNormalization, SimpleRetriever, StreamPlan,
-    Text,
+    PaginationStrategy, ParentStream, PartitionRouter, RecordSelector, SchemaNormalization, SimpleRetriever,
+    StreamPlan, Text,
 };
+use crate::native::Source;
 use crate::record::PathPart;
 
 /// A stream, ready to be read.
@@ -31,6 +32,8 @@ pub(crate) struct StreamReader {
     pub(super) untouched: bool,
     /// The schema, where an answer has to tell it.
     schema: OnceCell<Arc<Value>>,
+    /// Where the records come from, if not from requests.
+    pub(super) native: Option<Source>,
     /// Whether the next token depends on records after filtering and transformation.
     pub(super) token_needs_records: bool,
 }
@@ -83,18 +86,23 @@ impl StreamReader {
         plan: &Arc<StreamPlan>,
         now: DateTime<Utc>,
     ) -> Result<Arc<Self>, ReadError> {
-        let retriever = plan.retriever.records();
+        let requests = plan.retriever.records();
+        let selector = plan.retriever.record_selector();
         let cursor = match &plan.incremental_sync {
             None => None,
             Some(IncrementalSync::Datetime(cursor)) => Some(settings(session, cursor, now)?),
         };
-        let Extractor::Dpath { field_path } = &retriever.record_selector.extractor;
+        let Extractor::Dpath { field_path } = &selector.extractor;
         let path = field_path
             .iter()
             .map(|part| Ok(PathPart::new(&session.text(part, &[])?)))
             .collect::<Result<_, ReadError>>()?;
-        let strategy = retriever.paginator.as_ref().map(|paginator| &paginator.strategy);
-        if matches!(retriever.decoder, Decoder::Gzip(_)) && strategy.is_some_and(looks_at_documents) {
+        let strategy = requests
+            .and_then(|requests| requests.paginator.as_ref())
+            .map(|paginator| &paginator.strategy);
+        if requests.is_some_and(|requests| matches!(requests.decoder, Decoder::Gzip(_)))
+            && strategy.is_some_and(looks_at_documents)
+        {
             session.note(
                 NoteLevel::Warning,
                 format!(
@@ -108,16 +116,20 @@ impl StreamReader {
             None => None,
             Some(size) => Some(session.integer(size, &[])?),
         };
-        let routers = retriever
-            .partition_routers
+        let routers = requests
+            .map_or(&[][..], |requests| &requests.partition_routers)
             .iter()
             .map(|router| ready(session, router, now).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
-        let untouched = is_untouched(retriever, plan);
+        let untouched = is_untouched(selector, plan);
         // A job's pages are counted before anything is filtered or transformed.
         let by_jobs = plan.retriever.jobs().is_some();
         let token_needs_records =
             data_feed(plan) || !by_jobs && (!untouched && strategy.is_some_and(looks_at_records));
+        let native = match plan.retriever.native() {
+            None => None,
+            Some(native) => Some(Source::new(session, plan, &native.source)?),
+        };
         Ok(Arc::new(Self {
             plan: Arc::clone(plan),
             session: Arc::clone(session),
@@ -127,6 +139,7 @@ impl StreamReader {
             routers,
             untouched,
             schema: OnceCell::new(),
+            native,
             token_needs_records,
         }))
     }
@@ -143,8 +156,13 @@ impl StreamReader {
         }
     }
 
-    pub(crate) fn retriever(&self) -> &SimpleRetriever {
+    /// The requests, where the stream is read with any.
+    pub(super) fn requests(&self) -> Option<&SimpleRetriever> {
         self.plan.retriever.records()
+    }
+
+    pub(super) fn selector(&self) -> &RecordSelector {
+        self.plan.retriever.record_selector()
     }
 
     /// Asks for the schema before the first record that needs it.
@@ -182,8 +200,7 @@ fn data_feed(plan: &StreamPlan) -> bool {
     matches!(&plan.incremental_sync, Some(IncrementalSync::Datetime(cursor)) if cursor.is_data_feed)
 }
 
-fn is_untouched(retriever: &SimpleRetriever, plan: &StreamPlan) -> bool {
-    let selector = &retriever.record_selector;
+fn is_untouched(selector: &RecordSelector, plan: &StreamPlan) -> bool {
     let filtered_by_cursor = matches!(
         &plan.incremental_sync,
         Some(IncrementalSync::Datetime(cursor)) if cursor.is_client_side_incremental

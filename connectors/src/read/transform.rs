@@ -30,7 +30,7 @@ impl StreamReader {
         if self.untouched {
             return Ok(Some(record.clone()));
         }
-        let selector = &self.retriever().record_selector;
+        let selector = self.selector();
         let mut value = record.to_value();
         let kept = if selector.transform_before_filtering {
             self.transform(request, &mut value)?;
@@ -59,7 +59,7 @@ impl StreamReader {
         if by_cursor && !self.is_new_value(request, value) {
             return Ok(false);
         }
-        let Some(condition) = &self.retriever().record_selector.record_filter else {
+        let Some(condition) = &self.selector().record_filter else {
             return Ok(true);
         };
         let token = request.token.as_ref().map_or(
@@ -85,7 +85,7 @@ impl StreamReader {
     }
 
     fn transform(&self, request: &PageRequest, record: &mut Value) -> Result<(), ReadError> {
-        for transformation in &self.retriever().record_selector.transformations {
+        for transformation in &self.selector().transformations {
             self.apply(request, transformation, record)?;
         }
         Ok(())

@@ -33,6 +33,8 @@ pub(super) struct Walk {
     /// The jobs, and the slices that are planned so that theirs run; none where the stream has no jobs.
     board: Option<Arc<Board>>,
     ahead: VecDeque<Ahead>,
+    /// The stream's state, for a source that looks at it itself.
+    since: Option<Arc<Value>>,
 }
 
 /// A slice whose turn comes later, and the partitions that are taken up on the way to it.
@@ -58,6 +60,9 @@ impl Walk {
             entered: Vec::new(),
             board: reader.plan.retriever.jobs().map(|_| Arc::new(Board::new())),
             ahead: VecDeque::new(),
+            since: state
+                .filter(|_| reader.native.is_some())
+                .map(|state| Arc::new(state.clone())),
         }
     }
 
@@ -75,7 +80,10 @@ impl Walk {
             loop {
                 if let Some(current) = self.current.as_ref().filter(|current| !current.done) {
                     return Ok(Some(Step {
-                        request: current.request(self.board.as_ref()),
+                        request: PageRequest {
+                            since: self.since.clone(),
+                            ..current.request(self.board.as_ref())
+                        },
                         entered: std::mem::take(&mut self.entered),
                     }));
                 }

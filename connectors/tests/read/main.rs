@@ -13,6 +13,7 @@ mod jobs;
 mod jwt;
 mod paging;
 mod partitions;
+mod postgres;
 mod records;
 mod running;
 mod upstream;

@@ -8,6 +8,7 @@
 //! are the largest thing in it.
 
 mod body;
+mod connect;
 mod error;
 mod guard;
 mod redirect;
@@ -26,7 +27,7 @@ use url::Url;
 pub use body::BodyStream;
 pub use error::{Blocked, HttpError, redacted};
 pub use guard::NetworkPolicy;
-pub use tls::install_crypto_provider;
+pub use tls::{TlsSetup, install_crypto_provider, tls_setup};
 
 use crate::clock::{Clock, SystemClock};
 
@@ -187,6 +188,14 @@ impl HttpClient {
     pub fn stream_body(&self, response: Response, max: usize, timeout: Duration) -> BodyStream {
         let limit = max.min(self.limits.max_body_bytes);
         BodyStream::new(response, limit, self.limits.stall_timeout, timeout)
+    }
+
+    /// A connection for another protocol, under the same policy and patience.
+    ///
+    /// # Errors
+    /// When the host may not be called, or cannot be reached.
+    pub async fn connect(&self, host: &str, port: u16) -> Result<tokio::net::TcpStream, HttpError> {
+        connect::connect(&self.policy, host, port, self.limits.connect_timeout).await
     }
 
     /// The body, up to `max` bytes and the client's own bound, counted after decompression.

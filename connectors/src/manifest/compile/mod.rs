@@ -11,6 +11,7 @@ mod dynamic;
 mod errors;
 mod jobs;
 mod jwt;
+mod native;
 mod paging;
 mod protocol;
 mod records;

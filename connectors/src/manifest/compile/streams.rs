@@ -11,6 +11,7 @@ use super::super::document::Kind;
 use super::super::slot::Slot;
 use super::decoding::{decoder, refuse_paging};
 use super::jobs::async_retriever;
+use super::native;
 use super::paging::paginator;
 use super::protocol::{find_connection, relay_by_default};
 use super::records::{selector, transformation};
@@ -18,13 +19,15 @@ use super::requests::requester;
 use super::schema::{self, Schema};
 use super::slicing::{check_constant_duration, incremental_sync, partition_routers};
 
-/// A `DeclarativeStream`, or a `StateDelegatingStream`: then it is the incremental one, which knows the other.
+/// A `DeclarativeStream`, one that is code, or a `StateDelegatingStream`: then it is the incremental one, which knows the other.
 pub(in super::super) fn stream(slot: &Slot<'_>) -> Option<StreamPlan> {
-    let component = slot.component(&["DeclarativeStream", "StateDelegatingStream"])?;
-    if &*component.kind == "StateDelegatingStream" {
-        return delegating(&component);
-    }
+    let component = slot.component(&["DeclarativeStream", "StateDelegatingStream", "PostgresStream"])?;
     component.check_fields();
+    match &*component.kind {
+        "DeclarativeStream" => {}
+        "StateDelegatingStream" => return delegating(&component),
+        _ => return native::stream(&component),
+    }
     let name = component.or("name", String::new(), Slot::literal);
     let primary_key = component.or("primary_key", Vec::new(), primary_key);
     let schema = component.or("schema_loader", Schema::default(), schema::schema);
@@ -66,7 +69,6 @@ pub(in super::super) fn stream(slot: &Slot<'_>) -> Option<StreamPlan> {
 }
 
 fn delegating(component: &Component<'_>) -> Option<StreamPlan> {
-    component.check_fields();
     let name = component.required("name").and_then(|slot| slot.literal());
     let part = |field: &str| {
         let slot = component.required(field)?;
@@ -98,7 +100,7 @@ fn delegating(component: &Component<'_>) -> Option<StreamPlan> {
 }
 
 /// A field, a list of fields, or a list of paths. Empty texts mean no key.
-fn primary_key(slot: &Slot<'_>) -> Option<Vec<Vec<String>>> {
+pub(super) fn primary_key(slot: &Slot<'_>) -> Option<Vec<Vec<String>>> {
     let parts = match &slot.node.kind {
         Kind::Text(name) => vec![vec![name.to_string()]],
         _ => slot.each(|part| match &part.node.kind {

@@ -16,6 +16,7 @@ mod decoding;
 mod dynamic;
 mod errors;
 mod jobs;
+mod native;
 mod paging;
 mod protocol;
 mod records;
@@ -34,6 +35,7 @@ pub use decoding::*;
 pub use dynamic::*;
 pub use errors::*;
 pub use jobs::*;
+pub use native::*;
 pub use paging::*;
 pub use protocol::*;
 pub use records::*;
@@ -172,12 +174,14 @@ pub enum Retriever {
     Simple(Box<SimpleRetriever>),
     /// By jobs.
     Async(Box<AsyncRetriever>),
+    /// By code of ours.
+    Native(Box<NativeRetriever>),
 }
 
 impl Retriever {
     /// Whether records are cast by the schema.
     pub(crate) fn normalizes(&self) -> bool {
-        self.records().record_selector.schema_normalization == SchemaNormalization::Default
+        self.record_selector().schema_normalization == SchemaNormalization::Default
     }
 
     /// Leaves out what splits the requests.
@@ -185,30 +189,50 @@ impl Retriever {
         let records = match self {
             Self::Simple(simple) => simple,
             Self::Async(jobs) => &mut jobs.download,
+            Self::Native(_) => return,
         };
         records.partition_routers.clear();
     }
 
-    /// The first request, whatever the kind.
-    pub fn requester(&self) -> &HttpRequester {
+    /// The first request, where there are any.
+    pub fn requester(&self) -> Option<&HttpRequester> {
         match self {
-            Self::Simple(simple) => &simple.requester,
-            Self::Async(jobs) => &jobs.creation_requester,
+            Self::Simple(simple) => Some(&simple.requester),
+            Self::Async(jobs) => Some(&jobs.creation_requester),
+            Self::Native(_) => None,
         }
     }
 
-    /// What gives records.
-    pub fn records(&self) -> &SimpleRetriever {
+    /// The requests that give records, where there are any.
+    pub fn records(&self) -> Option<&SimpleRetriever> {
         match self {
-            Self::Simple(simple) => simple,
-            Self::Async(jobs) => &jobs.download,
+            Self::Simple(simple) => Some(simple),
+            Self::Async(jobs) => Some(&jobs.download),
+            Self::Native(_) => None,
+        }
+    }
+
+    /// What is done to records, whatever the kind.
+    pub fn record_selector(&self) -> &RecordSelector {
+        match self {
+            Self::Simple(simple) => &simple.record_selector,
+            Self::Async(jobs) => &jobs.download.record_selector,
+            Self::Native(native) => &native.record_selector,
+        }
+    }
+
+    /// The code that fetches, where it is not requests.
+    pub fn native(&self) -> Option<&NativeRetriever> {
+        match self {
+            Self::Simple(_) | Self::Async(_) => None,
+            Self::Native(native) => Some(native),
         }
     }
 
     /// What is told of jobs, where there are any.
     pub fn jobs(&self) -> Option<&AsyncRetriever> {
         match self {
-            Self::Simple(_) => None,
+            Self::Simple(_) | Self::Native(_) => None,
             Self::Async(jobs) => Some(jobs),
         }
     }

@@ -136,7 +136,7 @@ fn every_part_arrives() {
             vec!["meta".to_owned(), "region".to_owned()]
         ]
     );
-    let retriever = stream.retriever.records();
+    let retriever = stream.retriever.records().unwrap();
     assert!(matches!(&retriever.requester.body, RequestBody::Json(_)));
     let Authenticator::Selective(selective) = &retriever.requester.authenticator else {
         panic!()
@@ -182,7 +182,8 @@ fn every_part_arrives() {
 #[test]
 fn error_handlers_keep_their_order() {
     let plan = loaded(RICH);
-    let ErrorHandler::Composite(handlers) = &plan.streams[0].retriever.requester().error_handler else {
+    let ErrorHandler::Composite(handlers) = &plan.streams[0].retriever.requester().unwrap().error_handler
+    else {
         panic!()
     };
     let [ErrorHandler::Default(first), ErrorHandler::Default(second)] = &**handlers else {

@@ -8,7 +8,7 @@ fn retriever(yaml: &str) -> SimpleRetriever {
     let stream = std::sync::Arc::into_inner(stream).expect("nobody else has it");
     match stream.retriever {
         Retriever::Simple(retriever) => *retriever,
-        Retriever::Async(_) => panic!("it has no jobs"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -132,7 +132,7 @@ fn a_substream_holds_its_parents_plan() {
                  partition_router:\n        type: SubstreamPartitionRouter\n        parent_stream_configs:\n          - stream: \
                  '#/streams/0'\n            parent_key: id\n            partition_field: thing\n";
     let plan = loaded(&format!("{}{child}", around(RETRIEVER)));
-    let retriever = plan.streams[1].retriever.records();
+    let retriever = plan.streams[1].retriever.records().unwrap();
     let [PartitionRouter::Substream { parents }] = &*retriever.partition_routers else {
         panic!("{:?}", retriever.partition_routers)
     };

@@ -117,6 +117,8 @@ const DEFAULT_TYPES: &[(&str, &str)] = &[
     ("ListPartitionRouter.request_option", "RequestOption"),
     ("ParentStreamConfig.request_option", "RequestOption"),
     ("ParentStreamConfig.stream", "DeclarativeStream"),
+    ("PostgresStream.connection", "PostgresConnection"),
+    ("PostgresStream.schema_loader", "InlineSchemaLoader"),
     ("RecordExpander.parent_fields", "ParentFieldPath"),
     ("RecordSelector.extractor", "DpathExtractor"),
     ("RecordSelector.record_filter", "RecordFilter"),

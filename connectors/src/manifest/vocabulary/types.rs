@@ -143,6 +143,14 @@ pub(super) const COMPONENTS: &[(&str, &[&str])] = &[
         "stream", "parent_key", "partition_field", "request_option", "incremental_dependency",
         "lazy_read_pointer", "extra_fields",
     ]),
+    ("PostgresConnection", &[
+        "host", "port", "database", "username", "password", "tls_mode", "tls_ca_certificate",
+    ]),
+    ("PostgresStream", &[
+        "name", "primary_key", "schema_loader", "transformations", "connection", "schema", "table",
+        "query", "key_columns", "key_field", "cursor_column", "lookback_window", "page_size",
+        "statement_timeout_seconds",
+    ]),
     ("PredicateValidator", &["value", "validation_strategy"]),
     ("PropertiesFromEndpoint", &["property_field_path", "retriever"]),
     ("PropertyChunking", &["property_limit_type", "property_limit", "record_merge_strategy"]),

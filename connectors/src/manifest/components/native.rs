@@ -1,0 +1,83 @@
+//! Streams that are code: their manifests say what is read, and not with which requests.
+
+use super::{Integer, Number, RecordSelector, Text};
+
+/// How a stream's records are fetched that is read over something else than HTTP.
+#[derive(Debug)]
+pub struct NativeRetriever {
+    /// Where from.
+    pub source: NativeSource,
+    /// The stream's transformations.
+    pub record_selector: RecordSelector,
+}
+
+/// What a native stream is read from.
+#[derive(Debug)]
+pub enum NativeSource {
+    /// `PostgresStream`
+    Postgres(Box<PostgresSource>),
+}
+
+impl NativeSource {
+    /// The field that progress is measured by.
+    pub fn cursor_field(&self) -> Option<&str> {
+        match self {
+            Self::Postgres(source) => source.cursor_column.as_ref().map(Text::source),
+        }
+    }
+}
+
+/// `PostgresStream`.
+#[derive(Debug)]
+pub struct PostgresSource {
+    /// The server.
+    pub connection: PostgresConnection,
+    /// What is read.
+    pub relation: PostgresRelation,
+    /// The columns that pages are told apart by; empty ones are left out. None left: the table's primary key, else
+    /// the stream's.
+    pub key_columns: Vec<Text>,
+    /// A field that gets the record's key as one text, for streams whose key the manifest cannot know.
+    pub key_field: Option<String>,
+    /// The column that only ever grows, where the stream can be read incrementally.
+    pub cursor_column: Option<Text>,
+    /// How far before the state a read begins, an ISO 8601 duration.
+    pub lookback_window: Option<Text>,
+    /// Rows in a page, at most.
+    pub page_size: Integer,
+    /// How long the server may work on one page.
+    pub statement_timeout_seconds: Number,
+}
+
+/// What a `PostgresStream` reads.
+#[derive(Debug)]
+pub enum PostgresRelation {
+    /// A table or view.
+    Table {
+        /// Its schema.
+        schema: Text,
+        /// Its name.
+        table: Text,
+    },
+    /// A query.
+    Query(Text),
+}
+
+/// `PostgresConnection`.
+#[derive(Debug)]
+pub struct PostgresConnection {
+    /// A name or an address.
+    pub host: Text,
+    /// 5432 unless the manifest says otherwise.
+    pub port: Integer,
+    /// The database.
+    pub database: Text,
+    /// The role.
+    pub username: Text,
+    /// Its password.
+    pub password: Option<Text>,
+    /// Evaluates to `verify` (TLS, and the certificate has to be the host's) or `disable`.
+    pub tls_mode: Text,
+    /// Who vouches for the server, as PEM; without one, the system's authorities do.
+    pub tls_ca_certificate: Option<Text>,
+}
