@@ -47,6 +47,10 @@ const SHIPPED: &[ShippedManifest] = &[
         yaml: include_str!("slack.yaml"),
     },
     ShippedManifest {
+        slug: "soap-example",
+        yaml: include_str!("soap-example.yaml"),
+    },
+    ShippedManifest {
         slug: "stripe",
         yaml: include_str!("stripe.yaml"),
     },

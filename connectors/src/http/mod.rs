@@ -26,7 +26,9 @@ pub(crate) mod pacer;
 pub(crate) mod requester;
 mod retry_after;
 pub(crate) mod session;
+pub(crate) mod soap;
 mod token;
 pub(crate) mod verdict;
+pub(crate) mod xml;
 
 pub(crate) use merge::combine;

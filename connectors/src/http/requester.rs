@@ -11,7 +11,7 @@ use super::answer::{Answer, Exchanged, Reading, exchange_as};
 use super::flow::{Flow, Source};
 use super::merge::{self, Part};
 use super::session::{Names, Session, display};
-use super::{address, authenticator, backoff, graphql, retry_after, verdict};
+use super::{address, authenticator, backoff, graphql, retry_after, soap, verdict};
 use crate::manifest::components::{Decoder, HttpMethod, HttpRequester, RequestBody, ResponseAction};
 use crate::read::{ErrorKind, NoteLevel, ReadError, RetryMode};
 use crate::template::ValidTypes;
@@ -52,7 +52,7 @@ pub(crate) async fn open(
     injected: &Injected,
     decoder: &Decoder,
 ) -> Result<(Answer, Flow), ReadError> {
-    let says_errors_itself = matches!(requester.body, RequestBody::Graphql(_));
+    let says_errors_itself = matches!(requester.body, RequestBody::Graphql(_) | RequestBody::Soap(_));
     let reading = if says_errors_itself || verdict::looks_at_bodies(&requester.error_handler) {
         Reading::Whole
     } else {
@@ -82,9 +82,13 @@ async fn send_as(
         let request = build(session, requester, names, path, injected).await?;
         let failure = match exchange_as(session, request, reading).await {
             Ok((answer, stream)) => {
-                let said = match &requester.body {
-                    RequestBody::Graphql(operation) => graphql::said(session, operation, &answer),
-                    RequestBody::None | RequestBody::Data(_) | RequestBody::Json(_) => None,
+                let (answer, said) = match &requester.body {
+                    RequestBody::Graphql(operation) => {
+                        let said = graphql::said(session, operation, &answer);
+                        (answer, said)
+                    }
+                    RequestBody::Soap(operation) => soap::understand(session, operation, answer),
+                    RequestBody::None | RequestBody::Data(_) | RequestBody::Json(_) => (answer, None),
                 };
                 let verdict = verdict::interpret(session, &requester.error_handler, &answer, said.as_ref())?;
                 match verdict.action {
@@ -264,6 +268,10 @@ async fn build(
             Part::Mapping(Map::new()),
             graphql::body(session, operation, names)?,
         ),
+        RequestBody::Soap(operation) => match session.json(&operation.body, names)? {
+            Value::Object(fields) => (Part::Mapping(Map::new()), fields),
+            _ => return Err(ReadError::config("The SOAP body must be a mapping.")),
+        },
     };
     let data = merge::combine_parts(vec![
         own_data,
@@ -282,12 +290,23 @@ async fn build(
         .at(&target)
     })?;
     let mut header_map = header_map(&headers)?;
+    let soap = match &requester.body {
+        RequestBody::Soap(operation) => {
+            let envelope = soap::write(session, operation, names, &json)?;
+            for (name, value) in envelope.labels {
+                header_map.entry(name).or_insert(value);
+            }
+            Some(envelope.text)
+        }
+        _ => None,
+    };
     if session.context.retry == RetryMode::AsReference {
         header_map
             .entry(ACCEPT_ENCODING)
             .or_insert(HeaderValue::from_static("gzip, deflate"));
     }
     let body = match (json.is_empty(), data.is_empty()) {
+        (_, true) if soap.is_some() => soap,
         (false, false) => {
             return Err(ReadError::config(
                 "A request carries either a JSON body or a form, not both.",

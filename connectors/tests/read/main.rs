@@ -16,4 +16,5 @@ mod partitions;
 mod postgres;
 mod records;
 mod running;
+mod soap;
 mod upstream;

@@ -18,6 +18,7 @@ mod records;
 mod requests;
 mod schema;
 mod slicing;
+mod soap;
 mod source;
 mod streams;
 mod values;

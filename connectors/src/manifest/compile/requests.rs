@@ -7,10 +7,10 @@ use super::super::components::{
 };
 use super::super::slot::Slot;
 use super::values::{json_template, text_map};
-use super::{auth, errors, protocol};
+use super::{auth, errors, protocol, soap};
 
 pub(super) fn requester(slot: &Slot<'_>) -> Option<HttpRequester> {
-    let component = slot.component(&["HttpRequester", "GraphqlRequester"])?;
+    let component = slot.component(&["HttpRequester", "GraphqlRequester", "SoapRequester"])?;
     component.check_fields();
     let plain = &*component.kind == "HttpRequester";
     let address = address(&component);
@@ -23,6 +23,7 @@ pub(super) fn requester(slot: &Slot<'_>) -> Option<HttpRequester> {
     let request_headers = component.or("request_headers", TextMap::default(), text_map);
     let body = match &*component.kind {
         "GraphqlRequester" => protocol::graphql(&component),
+        "SoapRequester" => soap::soap(&component),
         _ => body(&component),
     };
     let authenticator = component.or("authenticator", Authenticator::None, auth::authenticator);

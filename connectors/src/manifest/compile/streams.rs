@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::super::component::Component;
 use super::super::components::{
-    Decoder, Delegation, Extractor, IncrementalSync, Retriever, SimpleRetriever, StateMigration, StreamPlan,
-    Transformation,
+    Decoder, Delegation, Extractor, IncrementalSync, RequestBody, Retriever, SimpleRetriever, StateMigration,
+    StreamPlan, Transformation,
 };
 use super::super::document::Kind;
 use super::super::slot::Slot;
@@ -154,6 +154,10 @@ fn simple(
     );
     let decoder = decoder?;
     refuse_paging(component, "paginator", &decoder)?;
+    if decoder != Decoder::Json && matches!(requester.as_ref()?.body, RequestBody::Soap(_)) {
+        component.fault("a SoapRequester's answer is JSON before a decoder sees it; leave the decoder out");
+        return None;
+    }
     let (requester, record_selector, mut paginator) = (requester?, record_selector?, paginator?);
     if component.field("paginator").is_none() {
         paginator = relay_by_default(component, &requester.body);

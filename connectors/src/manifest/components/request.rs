@@ -1,8 +1,8 @@
 //! What is asked of the upstream.
 
-use super::{Authenticator, ErrorHandler, GraphqlOperation, JsonTemplate, Text, TextMap};
+use super::{Authenticator, ErrorHandler, GraphqlOperation, JsonTemplate, SoapOperation, Text, TextMap};
 
-/// `HttpRequester`, and `GraphqlRequester`, which differs from it in its body.
+/// `HttpRequester`, and `GraphqlRequester` and `SoapRequester`, which differ from it in their bodies.
 #[derive(Debug, Clone)]
 pub struct HttpRequester {
     /// The address. `url` is whole; `url_base` is what `path` is appended to. One of them is always there.
@@ -69,6 +69,8 @@ pub enum RequestBody {
     Json(JsonTemplate),
     /// A `GraphqlRequester`'s.
     Graphql(Box<GraphqlOperation>),
+    /// A `SoapRequester`'s.
+    Soap(Box<SoapOperation>),
 }
 
 /// `RequestOption`: where a computed value is put.

@@ -126,6 +126,8 @@ const DEFAULT_TYPES: &[(&str, &str)] = &[
     ("SimpleRetriever.paginator", "NoPagination"),
     ("SimpleRetriever.record_selector", "RecordSelector"),
     ("SimpleRetriever.requester", "HttpRequester"),
+    ("SoapRequester.error_handler", "DefaultErrorHandler"),
+    ("SoapRequester.security", "UsernameToken"),
     (
         "SubstreamPartitionRouter.parent_stream_configs",
         "ParentStreamConfig",
@@ -148,6 +150,8 @@ const CUSTOM_TYPES: &[(&str, &str)] = &[
     ("HttpRequester.error_handler", "CustomErrorHandler"),
     ("RecordSelector.extractor", "CustomRecordExtractor"),
     ("SimpleRetriever.partition_router", "CustomPartitionRouter"),
+    ("SoapRequester.authenticator", "CustomAuthenticator"),
+    ("SoapRequester.error_handler", "CustomErrorHandler"),
 ];
 
 /// What can be done instead of each kind of Python class.

@@ -190,6 +190,11 @@ pub(super) const COMPONENTS: &[(&str, &[&str])] = &[
         "page_size_reduction", "request_window_splitting",
         "ignore_stream_slicer_parameters_on_paginated_requests", "partition_router",
     ]),
+    ("SoapRequester", &[
+        "url_base", "url", "path", "soap_version", "action", "namespaces", "operation", "body", "header",
+        "security", "lists", "authenticator", "request_parameters", "request_headers", "error_handler",
+        "connect_timeout_in_seconds", "read_timeout_in_seconds",
+    ]),
     ("Spec", &[
         "connection_specification", "documentation_url", "advanced_auth",
         "config_normalization_rules",
@@ -204,6 +209,7 @@ pub(super) const COMPONENTS: &[(&str, &[&str])] = &[
     ]),
     ("UnionPartitionRouter", &["partition_field", "partition_routers"]),
     ("UnlimitedCallRatePolicy", &["matchers"]),
+    ("UsernameToken", &["username", "password", "password_type"]),
     ("ValidateAdheresToSchema", &["base_schema"]),
     ("WaitTimeFromHeader", &["header", "regex", "max_waiting_time_in_seconds"]),
     ("WaitTimeFromResponse", &["wait_time_in_seconds", "max_waiting_time_in_seconds"]),
