@@ -106,13 +106,16 @@ pub(crate) async fn engine(settings: &Settings, role: Role, migrate: Migrate) ->
     let engine = Engine {
         db,
         coordinator: coordinator(settings, &clock).await?,
-        connectors: Arc::new(ConnectorRuntime::new(
-            http,
-            Arc::clone(&clock),
-            Arc::clone(&random),
-            read_limits(settings),
-            protection(settings),
-        )),
+        connectors: Arc::new(
+            ConnectorRuntime::new(
+                http,
+                Arc::clone(&clock),
+                Arc::clone(&random),
+                read_limits(settings),
+                protection(settings),
+            )
+            .with_folders(&settings.network.allow_folders),
+        ),
         clock,
         random,
         cipher,

@@ -51,6 +51,15 @@ pub(crate) struct SourceArguments {
         value_delimiter = ','
     )]
     pub(crate) allow_networks: Vec<IpNet>,
+    /// Folders of this machine below which an ObjectStorageStream may read files, separated by commas
+    #[arg(
+        long,
+        value_name = "DIRS",
+        env = "SYNCLINE_ALLOW_FOLDERS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub(crate) allow_folders: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -84,6 +84,8 @@ const SHOWN: &[Shown] = &[
         "After how long without a sign of life another worker takes over a run"),
     shown(Group::Work, "network.allow_networks", "CIDRS", None,
         "Networks that connectors may call although they are not public, such as 10.0.0.0/8; separated by commas"),
+    shown(Group::Work, "network.allow_folders", "DIRS", None,
+        "Folders of this machine below which connectors may read files; separated by commas [default: none]"),
     shown(Group::Work, "protection.requests_per_minute", "N", Some("100"),
         "Requests a minute that an integration makes of its upstream, unless it has a requestsPerMinute of its own"),
     shown(Group::Work, "protection.runs_per_client", "N", Some("10"),

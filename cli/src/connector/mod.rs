@@ -73,6 +73,7 @@ fn context(arguments: &SourceArguments, cancel: CancellationToken) -> Result<Rea
         clock: SystemClock::shared(),
         random: SystemRandom::shared(),
         retry: RetryMode::AsReference,
+        folders: arguments.allow_folders.clone().into(),
         // One person's read, beside which nobody else's is known: it waits for the manifest's budget itself.
         gate: Some(Arc::new(Pacer::new(SystemClock::shared()))),
         limits: ReadLimits::default(),

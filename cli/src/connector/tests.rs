@@ -40,6 +40,7 @@ impl Sample {
             manifest: "sample".into(),
             config: None,
             allow_networks: Vec::new(),
+            allow_folders: Vec::new(),
         };
         let mut bytes = Vec::new();
         let mut protocol = Protocol::new(&mut bytes, SystemClock::shared());

@@ -83,6 +83,14 @@ fn value(key: &Key, settings: &Settings) -> String {
                 .map(ToString::to_string)
                 .collect(),
         ),
+        "network.allow_folders" => list(
+            settings
+                .network
+                .allow_folders
+                .iter()
+                .map(|folder| folder.display().to_string())
+                .collect(),
+        ),
         "network.connect_timeout_seconds" => seconds(limits.connect_timeout),
         "network.request_timeout_seconds" => seconds(limits.request_timeout),
         "network.stall_timeout_seconds" => seconds(limits.stall_timeout),

@@ -52,7 +52,7 @@ pub(super) enum Reading {
 pub(super) type Exchanged = (Answer, Option<BodyStream>);
 
 /// Sends a request and reads the body, within the session's bounds.
-pub(super) async fn exchange(session: &Session, request: reqwest::Request) -> Result<Answer, ReadError> {
+pub(crate) async fn exchange(session: &Session, request: reqwest::Request) -> Result<Answer, ReadError> {
     exchange_as(session, request, Reading::Whole)
         .await
         .map(|(answer, _)| answer)

@@ -20,10 +20,18 @@ pub(super) async fn guarded<T, F>(
 where
     F: Future<Output = Result<T, ReadError>>,
 {
+    repeated(session, || once(session, host, target, work())).await
+}
+
+/// Repeats what failed and may not fail again, where the read repeats by itself.
+pub(super) async fn repeated<T, F>(session: &Session, mut work: impl FnMut() -> F) -> Result<T, ReadError>
+where
+    F: Future<Output = Result<T, ReadError>>,
+{
     let context = &session.context;
     let mut tries = 0;
     loop {
-        let error = match once(session, host, target, work()).await {
+        let error = match work().await {
             Ok(done) => return Ok(done),
             Err(error) => error,
         };

@@ -12,6 +12,7 @@
 
 mod call;
 mod postgres;
+mod storage;
 
 use std::sync::Arc;
 
@@ -34,7 +35,8 @@ pub(crate) struct Batch {
 
 /// A native source, ready for one read.
 pub(crate) enum Source {
-    Postgres(postgres::Reader),
+    Postgres(Box<postgres::Reader>),
+    ObjectStorage(Box<storage::Reader>),
 }
 
 impl Source {
@@ -46,7 +48,10 @@ impl Source {
     ) -> Result<Self, ReadError> {
         match source {
             NativeSource::Postgres(source) => {
-                postgres::Reader::new(session, stream, source).map(Self::Postgres)
+                postgres::Reader::new(session, stream, source).map(|reader| Self::Postgres(Box::new(reader)))
+            }
+            NativeSource::ObjectStorage(source) => {
+                storage::Reader::new(session, source).map(|reader| Self::ObjectStorage(Box::new(reader)))
             }
         }
     }
@@ -55,6 +60,7 @@ impl Source {
     pub(crate) fn keeps_state(&self) -> bool {
         match self {
             Self::Postgres(reader) => reader.keeps_state(),
+            Self::ObjectStorage(_) => true,
         }
     }
 
@@ -67,6 +73,7 @@ impl Source {
     ) -> Result<Batch, ReadError> {
         match self {
             Self::Postgres(reader) => reader.page(session, since, token).await,
+            Self::ObjectStorage(reader) => reader.page(session, since, token).await,
         }
     }
 }
@@ -75,5 +82,26 @@ impl Source {
 pub(crate) fn host(session: &Session, source: &NativeSource) -> Option<String> {
     match source {
         NativeSource::Postgres(source) => postgres::host(session, &source.connection),
+        NativeSource::ObjectStorage(source) => storage::host(session, source),
     }
+}
+
+/// An object's text with fields put before its own.
+fn leading(object: String, fields: &[(&str, Value)]) -> String {
+    if fields.is_empty() {
+        return object;
+    }
+    let rest = object.trim_start().strip_prefix('{').unwrap_or("}");
+    let mut text = String::with_capacity(object.len() + 64);
+    for (name, value) in fields {
+        text.push(if text.is_empty() { '{' } else { ',' });
+        text.push_str(&Value::from(*name).to_string());
+        text.push(':');
+        text.push_str(&value.to_string());
+    }
+    if !rest.trim_start().starts_with('}') {
+        text.push(',');
+    }
+    text.push_str(rest);
+    text
 }

@@ -24,6 +24,9 @@
 //! | half a body | Network (cut connection) or Malformed (cut JSON) | `BODY_TRUNCATED` | yes |
 //! | too much of it | Malformed | `BODY_TOO_LARGE` | no |
 //! | a page token seen before, identical pages, too many pages | Upstream | `REPEATED_PAGE_TOKEN`, `REPEATED_PAGE`, `PAGE_LIMIT` | no |
+//! | what an answer says of itself, whatever its status | by its code | `GRAPHQL_…`, `SOAP_…` | by its code |
+//! | PostgreSQL refuses | by its SQLSTATE | `POSTGRES_<SQLSTATE>` | by its SQLSTATE |
+//! | a line of a file that is no record | Malformed | `BAD_RECORD` | no |
 //! | a template that fails | Config | `TEMPLATE` | no |
 //!
 //! 404 is Config because an address in a manifest is configuration: retrying cannot mend it and it says

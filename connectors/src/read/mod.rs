@@ -44,6 +44,7 @@ mod transform;
 mod walk;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +76,8 @@ pub struct ReadContext {
     pub random: SharedRandom,
     /// Who repeats a failed request.
     pub retry: RetryMode,
+    /// Folders of this machine below which files may be read.
+    pub folders: Arc<[PathBuf]>,
     /// Asked before every request; absent: nobody is.
     pub gate: Option<Arc<dyn Gate>>,
     /// Bounds on what an upstream may make us do.

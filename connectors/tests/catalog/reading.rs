@@ -99,6 +99,7 @@ fn context(fake: &Fake, gate: Arc<Listening>) -> ReadContext {
         allow_addresses: vec![fake.address],
     };
     ReadContext {
+        folders: Default::default(),
         http: HttpClient::new(policy, HttpLimits::default()).unwrap(),
         clock: ManualClock::at(now()).shared(),
         random: SystemRandom::shared(),

@@ -17,4 +17,5 @@ mod postgres;
 mod records;
 mod running;
 mod soap;
+mod storage;
 mod upstream;

@@ -148,6 +148,7 @@ pub(crate) fn context(allow_addresses: Vec<SocketAddr>) -> ReadContext {
         clock: SystemClock::shared(),
         random: SystemRandom::shared(),
         retry: RetryMode::LeaveToCaller,
+        folders: Arc::from([]),
         gate: None,
         limits: ReadLimits {
             max_backoff: Duration::from_millis(5),
@@ -292,6 +293,19 @@ pub(crate) fn records(pages: &[Page]) -> Vec<Value> {
         .collect()
 }
 
+/// A checkpoint through text, as a database would keep it.
+pub(crate) fn kept(checkpoint: &Checkpoint) -> Checkpoint {
+    let through_text = |value: &Option<Value>| {
+        value
+            .as_ref()
+            .map(|value| serde_json::from_str(&value.to_string()).unwrap())
+    };
+    Checkpoint {
+        state: through_text(&checkpoint.state),
+        resume: through_text(&checkpoint.resume),
+    }
+}
+
 /// Cuts the read after every page, resumes from that page's checkpoint, and expects the same records and the
 /// same final state as the read that was not cut.
 pub(crate) async fn cut_everywhere(upstream: &Upstream, yaml: &str, config: Value, state: Option<Value>) {
@@ -308,16 +322,7 @@ pub(crate) async fn cut_everywhere(upstream: &Upstream, yaml: &str, config: Valu
     let expected = records(&whole);
     for cut in 0..whole.len() - 1 {
         assert!(!whole[cut].last);
-        // Through text, as a database would keep it.
-        let kept = |value: &Option<Value>| {
-            value
-                .as_ref()
-                .map(|value| serde_json::from_str(&value.to_string()).unwrap())
-        };
-        let checkpoint = Checkpoint {
-            state: kept(&whole[cut].checkpoint.state),
-            resume: kept(&whole[cut].checkpoint.resume),
-        };
+        let checkpoint = kept(&whole[cut].checkpoint);
         let rest = connector
             .read(&context, request(config.clone(), checkpoint))
             .unwrap();

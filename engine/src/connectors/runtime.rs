@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use connectors::Connector;
@@ -39,6 +40,7 @@ pub struct ConnectorRuntime {
     random: SharedRandom,
     limits: ReadLimits,
     protection: Protection,
+    folders: Arc<[PathBuf]>,
     plans: Mutex<Plans>,
 }
 
@@ -86,8 +88,16 @@ impl ConnectorRuntime {
             random,
             limits,
             protection,
+            folders: Arc::from([]),
             plans: Mutex::default(),
         }
+    }
+
+    /// The same, with folders of this machine below which connectors may read files.
+    #[must_use]
+    pub fn with_folders(mut self, folders: &[PathBuf]) -> Self {
+        self.folders = Arc::from(folders);
+        self
     }
 
     /// The plan of an installed version, compiled if nobody has needed it before.
@@ -137,6 +147,7 @@ impl ConnectorRuntime {
             clock: self.clock.clone(),
             random: self.random.clone(),
             retry,
+            folders: Arc::clone(&self.folders),
             gate,
             limits: self.limits,
             cancel,

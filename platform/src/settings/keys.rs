@@ -107,6 +107,11 @@ pub const KEYS: &[Key] = &[
         "SYNCLINE_ALLOW_NETWORKS",
         "CIDRs that upstream calls may reach although not public",
     ),
+    key(
+        "network.allow_folders",
+        "SYNCLINE_ALLOW_FOLDERS",
+        "folders of this machine below which connectors may read files",
+    ),
     in_file(
         "network.connect_timeout_seconds",
         "for a connection to an upstream",

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -20,6 +21,8 @@ const DEFAULT_PAGES: u64 = 100_000;
 pub struct NetworkSettings {
     /// Networks that may be reached although they are not public.
     pub allow_networks: Vec<IpNet>,
+    /// Folders of this machine below which connectors may read files.
+    pub allow_folders: Vec<PathBuf>,
     /// Exact addresses that may be reached although they are not public. No key sets this: it is for code
     /// that starts an upstream itself, and knows the port it got.
     pub allow_addresses: Vec<SocketAddr>,
@@ -33,6 +36,7 @@ impl Default for NetworkSettings {
     fn default() -> Self {
         Self {
             allow_networks: Vec::new(),
+            allow_folders: Vec::new(),
             allow_addresses: Vec::new(),
             limits: HttpLimits::default(),
             max_pages: DEFAULT_PAGES,
@@ -49,6 +53,7 @@ impl NetworkSettings {
         let mebibytes = sources.number("network.max_body_mebibytes", MEBIBYTES)?;
         Ok(Self {
             allow_networks: read_networks(sources)?,
+            allow_folders: read_folders(sources)?,
             allow_addresses: Vec::new(),
             limits: HttpLimits {
                 connect_timeout: seconds("network.connect_timeout_seconds", default.connect_timeout)?,
@@ -104,6 +109,24 @@ fn read_networks(sources: &Sources<'_>) -> Result<Vec<IpNet>, Fault> {
                 );
                 Fault::new(key, problem)
             })
+        })
+        .collect()
+}
+
+fn read_folders(sources: &Sources<'_>) -> Result<Vec<PathBuf>, Fault> {
+    let key = "network.allow_folders";
+    let texts = sources.list(key).unwrap_or_default();
+    texts
+        .iter()
+        .map(|text| {
+            let folder = PathBuf::from(text);
+            if folder.is_absolute() {
+                return Ok(folder);
+            }
+            // What it is relative to would depend on how the process was started.
+            let problem =
+                format!("has {text:?}, must be absolute paths such as /srv/exports, separated by commas");
+            Err(Fault::new(key, problem))
         })
         .collect()
 }

@@ -74,6 +74,7 @@ fn every_environment_variable_arrives() {
         ("SYNCLINE_MASTER_KEY_FILE", "/run/secrets/key"),
         ("SYNCLINE_OPERATOR_KEY", KEY),
         ("SYNCLINE_ALLOW_NETWORKS", "10.0.0.0/8, fd00::/8,192.168.1.7"),
+        ("SYNCLINE_ALLOW_FOLDERS", "/srv/a, /srv/b"),
         ("SYNCLINE_WORKERS", "9"),
         ("SYNCLINE_LEASE_SECONDS", "12"),
         ("SYNCLINE_DATABASE_MAX_CONNECTIONS", "20"),
@@ -91,6 +92,10 @@ fn every_environment_variable_arrives() {
     assert_eq!(settings.storage.data_dir, Path::new("/var/lib/syncline"));
     assert_eq!(settings.network.allow_networks.len(), 3);
     assert_eq!(settings.network.allow_networks[2].to_string(), "192.168.1.7/32");
+    assert_eq!(
+        settings.network.allow_folders,
+        [Path::new("/srv/a"), Path::new("/srv/b")]
+    );
     assert_eq!((settings.worker.workers, settings.worker.lease_seconds), (9, 12));
     assert_eq!(
         (
@@ -174,6 +179,11 @@ fn a_wrong_value_is_told_with_its_place_and_what_would_be_right() {
             "",
             [("SYNCLINE_ALLOW_NETWORKS", "10.0.0.0/99")],
             "SYNCLINE_ALLOW_NETWORKS has \"10.0.0.0/99\"",
+        ),
+        (
+            "",
+            [("SYNCLINE_ALLOW_FOLDERS", "exports")],
+            "SYNCLINE_ALLOW_FOLDERS has \"exports\", must be absolute",
         ),
         (
             "",

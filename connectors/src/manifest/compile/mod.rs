@@ -20,6 +20,7 @@ mod schema;
 mod slicing;
 mod soap;
 mod source;
+mod storage;
 mod streams;
 mod values;
 

@@ -1,4 +1,4 @@
-//! Streams that are code: `PostgresStream`.
+//! Streams that are code: `PostgresStream` and `ObjectStorageStream`.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use super::super::components::{
 use super::super::slot::Slot;
 use super::records::transformation;
 use super::schema;
+use super::storage::object_storage;
 use super::streams::primary_key;
 use super::values::{integer, number};
 
@@ -24,8 +25,13 @@ pub(super) fn stream(component: &Component<'_>) -> Option<StreamPlan> {
         schema::schema(slot)
     });
     let transformations = component.or("transformations", Vec::new(), |slot| slot.each(transformation));
-    let source = postgres(component, key.as_deref().unwrap_or_default())
-        .map(|source| NativeSource::Postgres(Box::new(source)));
+    let source = match &*component.kind {
+        "ObjectStorageStream" => {
+            object_storage(component).map(|source| NativeSource::ObjectStorage(Box::new(source)))
+        }
+        _ => postgres(component, key.as_deref().unwrap_or_default())
+            .map(|source| NativeSource::Postgres(Box::new(source))),
+    };
     let record_selector = RecordSelector {
         extractor: Extractor::Dpath {
             field_path: Vec::new(),

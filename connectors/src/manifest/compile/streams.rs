@@ -21,7 +21,12 @@ use super::slicing::{check_constant_duration, incremental_sync, partition_router
 
 /// A `DeclarativeStream`, one that is code, or a `StateDelegatingStream`: then it is the incremental one, which knows the other.
 pub(in super::super) fn stream(slot: &Slot<'_>) -> Option<StreamPlan> {
-    let component = slot.component(&["DeclarativeStream", "StateDelegatingStream", "PostgresStream"])?;
+    let component = slot.component(&[
+        "DeclarativeStream",
+        "StateDelegatingStream",
+        "PostgresStream",
+        "ObjectStorageStream",
+    ])?;
     component.check_fields();
     match &*component.kind {
         "DeclarativeStream" => {}

@@ -16,13 +16,19 @@ pub struct NativeRetriever {
 pub enum NativeSource {
     /// `PostgresStream`
     Postgres(Box<PostgresSource>),
+    /// `ObjectStorageStream`
+    ObjectStorage(Box<ObjectStorageSource>),
 }
+
+/// What the progress through object storage is measured by.
+const LAST_MODIFIED: &str = "last_modified";
 
 impl NativeSource {
     /// The field that progress is measured by.
     pub fn cursor_field(&self) -> Option<&str> {
         match self {
             Self::Postgres(source) => source.cursor_column.as_ref().map(Text::source),
+            Self::ObjectStorage(_) => Some(LAST_MODIFIED),
         }
     }
 }
@@ -80,4 +86,76 @@ pub struct PostgresConnection {
     pub tls_mode: Text,
     /// Who vouches for the server, as PEM; without one, the system's authorities do.
     pub tls_ca_certificate: Option<Text>,
+}
+
+/// `ObjectStorageStream`.
+#[derive(Debug)]
+pub struct ObjectStorageSource {
+    /// Where the objects are.
+    pub storage: Storage,
+    /// What the keys begin with.
+    pub prefix: Option<Text>,
+    /// A shell pattern that whole keys fit.
+    pub glob: Option<Text>,
+    /// What the objects hold.
+    pub format: ObjectFormat,
+    /// How they are compressed.
+    pub compression: ObjectCompression,
+    /// A field that gets the object's key.
+    pub file_field: Option<String>,
+    /// A field that gets the record's number in the object: of its line, or of its row below the header.
+    pub line_field: Option<String>,
+}
+
+/// Where objects are.
+#[derive(Debug)]
+pub enum Storage {
+    /// `LocalStorage`: a folder of the machine's
+    Local {
+        /// The folder; below one that the operator allows.
+        folder: Text,
+    },
+    /// `S3Storage`
+    S3(S3Storage),
+}
+
+/// `S3Storage`.
+#[derive(Debug)]
+pub struct S3Storage {
+    /// The bucket.
+    pub bucket: Text,
+    /// Its region.
+    pub region: Text,
+    /// Whose service it is, where it is not AWS's.
+    pub endpoint: Option<Text>,
+    /// Who asks; nobody in particular where a bucket is public.
+    pub access_key_id: Option<Text>,
+    /// The secret of the key.
+    pub secret_access_key: Option<Text>,
+    /// The token that belongs to a key for a while.
+    pub session_token: Option<Text>,
+}
+
+/// What objects hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectFormat {
+    /// `JsonlFormat`: an object of JSON on each line
+    Jsonl,
+    /// `CsvFormat`: a header, and rows of texts
+    Csv {
+        /// Between fields.
+        delimiter: u8,
+    },
+}
+
+/// How objects are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ObjectCompression {
+    /// With gzip where the key ends in `.gz`.
+    #[default]
+    Auto,
+    /// With gzip.
+    Gzip,
+    /// Not.
+    None,
 }

@@ -118,3 +118,23 @@ fn a_postgres_stream_needs_something_to_read_and_a_key_for_a_query() {
             .contains("one of verify, disable")
     );
 }
+
+#[test]
+fn object_storage_says_where_and_what() {
+    loaded(&native(
+        "ObjectStorageStream",
+        "storage: {type: S3Storage, bucket: b}\nformat: {type: CsvFormat, delimiter: \"\\t\"}\nglob: '*.csv'",
+    ));
+    assert_eq!(
+        faults(&native(
+            "ObjectStorageStream",
+            "storage: {type: FtpStorage}\nformat: {type: CsvFormat, delimiter: ab}"
+        )),
+        [
+            "7:21 FtpStorage at streams[0].storage: unknown component FtpStorage; storage takes \
+             LocalStorage, S3Storage",
+            "8:42 CsvFormat at streams[0].format.delimiter: delimiter is \"ab\"; it has to be one character of ASCII, \
+             such as ;",
+        ]
+    );
+}

@@ -115,6 +115,7 @@ const DEFAULT_TYPES: &[(&str, &str)] = &[
     ("HttpComponentsResolver.retriever", "SimpleRetriever"),
     ("HttpRequester.error_handler", "DefaultErrorHandler"),
     ("ListPartitionRouter.request_option", "RequestOption"),
+    ("ObjectStorageStream.schema_loader", "InlineSchemaLoader"),
     ("ParentStreamConfig.request_option", "RequestOption"),
     ("ParentStreamConfig.stream", "DeclarativeStream"),
     ("PostgresStream.connection", "PostgresConnection"),

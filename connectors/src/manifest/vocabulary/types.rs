@@ -35,6 +35,7 @@ pub(super) const COMPONENTS: &[(&str, &[&str])] = &[
     ("ConfigRemoveFields", &["field_pointers", "condition"]),
     ("ConstantBackoffStrategy", &["backoff_time_in_seconds", "jitter_range_in_seconds"]),
     ("CsvDecoder", &["encoding", "delimiter", "set_values_to_none"]),
+    ("CsvFormat", &["delimiter"]),
     ("CursorPagination", &["cursor_value", "page_size", "stop_condition"]),
     ("DatetimeBasedCursor", &[
         "clamping", "cursor_field", "allow_catalog_defined_cursor_field", "cursor_datetime_formats",
@@ -101,6 +102,7 @@ pub(super) const COMPONENTS: &[(&str, &[&str])] = &[
     ("JsonItemsDecoder", &["items_path", "encoding"]),
     ("JsonSchemaPropertySelector", &["transformations"]),
     ("JsonlDecoder", &[]),
+    ("JsonlFormat", &[]),
     ("JwtAuthenticator", &[
         "secret_key", "base64_encode_secret_key", "algorithm", "token_duration", "header_prefix",
         "jwt_headers", "additional_jwt_headers", "jwt_payload", "additional_jwt_payload",
@@ -116,6 +118,7 @@ pub(super) const COMPONENTS: &[(&str, &[&str])] = &[
     ]),
     ("LegacyToPerPartitionStateMigration", &[]),
     ("ListPartitionRouter", &["cursor_field", "values", "request_option"]),
+    ("LocalStorage", &["folder"]),
     ("MinMaxDatetime", &["datetime", "datetime_format", "max_datetime", "min_datetime"]),
     ("MovingWindowCallRatePolicy", &["rates", "matchers"]),
     ("NoAuth", &[]),
@@ -128,6 +131,10 @@ pub(super) const COMPONENTS: &[(&str, &[&str])] = &[
         "token_expiry_date", "token_expiry_date_format", "refresh_token_error_status_codes",
         "refresh_token_error_key", "refresh_token_error_values", "refresh_token_updater",
         "profile_assertion", "use_profile_assertion",
+    ]),
+    ("ObjectStorageStream", &[
+        "name", "primary_key", "schema_loader", "transformations", "storage", "prefix", "glob", "format",
+        "compression", "file_field", "line_field",
     ]),
     ("OffsetIncrement", &["page_size", "inject_on_first_request"]),
     ("PageIncrement", &["page_size", "start_from_page", "inject_on_first_request"]),
@@ -178,6 +185,9 @@ pub(super) const COMPONENTS: &[(&str, &[&str])] = &[
     ("RequestPath", &[]),
     ("RequestWindowSplitting", &["failure_message", "min_split_window"]),
     ("ResponseToFileExtractor", &["preserve_na_values"]),
+    ("S3Storage", &[
+        "bucket", "region", "endpoint", "access_key_id", "secret_access_key", "session_token",
+    ]),
     ("SchemaTypeIdentifier", &["schema_pointer", "key_pointer", "type_pointer", "types_mapping"]),
     ("SelectiveAuthenticator", &["authenticator_selection_path", "authenticators"]),
     ("SessionTokenAuthenticator", &[

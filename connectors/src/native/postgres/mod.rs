@@ -28,7 +28,7 @@ use tokio_postgres::types::ToSql;
 use self::connection::{Address, Connection};
 use self::describe::Described;
 use self::sql::{Bound, Relation};
-use super::{Batch, call};
+use super::{Batch, call, leading};
 use crate::http::session::{Session, display};
 use crate::manifest::components::{PostgresConnection, PostgresRelation, PostgresSource, StreamPlan, Text};
 use crate::read::{ErrorKind, NoteLevel, ReadError};
@@ -304,13 +304,7 @@ impl Reader {
                 Value::String(Value::from(parts).to_string())
             }
         };
-        let rest = row.trim_start().strip_prefix('{').unwrap_or("}");
-        let comma = if rest.trim_start().starts_with('}') {
-            ""
-        } else {
-            ","
-        };
-        format!("{{{}:{key}{comma}{rest}", Value::from(field.as_str()))
+        leading(row, &[(field, key)])
     }
 }
 
