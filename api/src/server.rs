@@ -11,7 +11,7 @@ use platform::settings::ServerSettings;
 use platform::shutdown::Shutdown;
 use tokio::net::TcpListener;
 
-use crate::auth::Gate;
+use crate::auth::{Gate, Sessions};
 use crate::graphql::{GraphQl, Limits};
 use crate::http::{Api, Shared, health_router, router};
 
@@ -37,6 +37,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    api: Api,
     what: &'static str,
     shutdown: Shutdown,
 }
@@ -98,22 +99,20 @@ impl Server {
         let address = listener
             .local_addr()
             .map_err(|error| ServerError::Listen(asked, error))?;
-        let gate = Gate::new(
-            settings.operator_key.as_ref(),
-            &settings.allowed_origins,
-            address.port(),
-        );
+        let gate = Gate::new(engine.clone(), settings, address.port());
         let graphql = GraphQl::new(engine.clone(), &Limits::default());
-        let router = routes(Arc::new(Shared {
+        let api = Arc::new(Shared {
             graphql,
             engine,
             gate,
+            sessions: Sessions::default(),
             shutdown: shutdown.clone(),
-        }));
+        });
         Ok(Self {
             listener,
             address,
-            router,
+            router: routes(api.clone()),
+            api,
             what,
             shutdown,
         })
@@ -141,6 +140,7 @@ impl Server {
         let serving = axum::serve(listener, self.router).with_graceful_shutdown(soft.cancelled_owned());
         tokio::select! {
             served = async { serving.await } => served.map_err(ServerError::Serve),
+            () = self.api.sessions.watch(&self.api.engine) => Ok(()),
             () = hard.cancelled() => Ok(()),
         }
     }

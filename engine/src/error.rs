@@ -13,9 +13,9 @@ pub enum Error {
     /// Something that the engine stands on is away for the moment; trying again may help.
     #[error("unavailable")]
     Unavailable(#[source] Source),
-    /// The actor may not do this at all.
-    #[error("forbidden")]
-    Forbidden,
+    /// The actor may not do this at all; the text says what is lacking.
+    #[error("forbidden: {0}")]
+    Forbidden(String),
     /// A cursor that this list did not give.
     #[error("bad cursor")]
     BadCursor,
@@ -38,11 +38,10 @@ impl Error {
     pub fn outsider_message(&self) -> &str {
         match self {
             Self::Unavailable(_) => "The service is unavailable for the moment; try again soon.",
-            Self::Forbidden => "This credential may not do that.",
             Self::BadCursor => {
                 "The cursor is not one that this list gave; pass back an endCursor or startCursor unchanged, with the same order."
             }
-            Self::BadInput(message) => message,
+            Self::Forbidden(message) | Self::BadInput(message) => message,
             Self::Internal(_) => "Something went wrong on our side; the correlation id finds it in the log.",
         }
     }

@@ -13,3 +13,5 @@ pub const EVENTS: &str = "events";
 pub const CANCEL: &str = "cancel";
 /// Events were given their sequence. The payload says nothing.
 pub const SEQUENCED: &str = "sequenced";
+/// An API key was rotated or revoked. The payload is its id.
+pub const ACCESS: &str = "access";

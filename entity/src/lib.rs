@@ -7,6 +7,8 @@
 //! The migrations do not use these models: a migration states what a table was on the day it was written, an
 //! entity what it is today.
 
+pub mod api_key;
+pub mod api_key_secret;
 pub mod client;
 pub mod connector;
 pub mod dead_letter;

@@ -17,6 +17,7 @@ mod m20261125_000001_idempotency_answers;
 mod m20261125_000002_fair_claims;
 mod m20261125_000003_run_keys;
 mod m20261125_000004_record_changes;
+mod m20261125_000201_api_keys;
 mod sql;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000002_fair_claims::Migration),
             Box::new(m20261125_000003_run_keys::Migration),
             Box::new(m20261125_000004_record_changes::Migration),
+            Box::new(m20261125_000201_api_keys::Migration),
         ]
     }
 }

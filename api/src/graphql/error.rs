@@ -167,7 +167,7 @@ fn read(error: &ServerError) -> (Code, Option<String>) {
     if let Some(engine) = engine_error(error) {
         let code = match engine {
             engine::Error::Unavailable(_) => Code::Unavailable,
-            engine::Error::Forbidden => Code::Forbidden,
+            engine::Error::Forbidden(_) => Code::Forbidden,
             engine::Error::BadCursor | engine::Error::BadInput(_) => Code::BadUserInput,
             engine::Error::Internal(_) => Code::Internal,
         };

@@ -14,7 +14,7 @@ use super::idempotency::Keyed;
 use super::request::{self, Parameters, Unreadable};
 use super::request_id::{Id, RequestId};
 use super::{Api, answer, idempotency};
-use crate::auth::Unauthenticated;
+use crate::auth::Denied;
 use crate::graphql::{Caller, Code};
 
 /// A manifest or a config is the largest thing anybody sends.
@@ -57,7 +57,7 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
         }
     };
     let keyed = idempotency::keyed(&parts.headers, &parameters);
-    let caller = authenticate(api, &parts.headers, id).map_err(|Unauthenticated| unauthenticated(id))?;
+    let caller = authenticate(api, &parts.headers, id).await?;
     answer_to(
         api,
         Asked { parameters, keyed },
@@ -113,23 +113,35 @@ async fn answer_to(
     Ok(answer::of(&response, media_type))
 }
 
-pub(super) fn authenticate(
+/// Who sends these headers; or what to answer them.
+pub(super) async fn authenticate(
     api: &Api,
     headers: &HeaderMap,
     id: &RequestId,
-) -> Result<Caller, Unauthenticated> {
+) -> Result<Caller, Response<Body>> {
+    // What is no text is a credential too, and not one of ours.
     let authorization = headers
         .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let actor = api.gate.authenticate(authorization)?;
-    Ok(Caller {
-        actor,
-        correlation_id: id.0.clone(),
-    })
+        .map(|value| value.to_str().unwrap_or_default());
+    match api.gate.authenticate(authorization).await {
+        Ok(admitted) => Ok(Caller {
+            actor: admitted.actor,
+            correlation_id: id.0.clone(),
+        }),
+        Err(Denied::Unauthenticated) => Err(unauthenticated(id)),
+        Err(Denied::Failed(error)) => {
+            let failed = crate::graphql::failed(error, &id.0);
+            Err(answer::send(
+                StatusCode::SERVICE_UNAVAILABLE,
+                MediaType::Json,
+                &failed,
+            ))
+        }
+    }
 }
 
-pub(super) fn unauthenticated(id: &RequestId) -> Response<Body> {
-    let message = "Send the operator key as Authorization: Bearer <key>";
+fn unauthenticated(id: &RequestId) -> Response<Body> {
+    let message = "Send the operator key or an API key as Authorization: Bearer <key>";
     let mut response = answer::failure(StatusCode::UNAUTHORIZED, Code::Unauthenticated, message, id);
     response
         .headers_mut()

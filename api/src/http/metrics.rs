@@ -1,25 +1,28 @@
 //! `/metrics`, in Prometheus' text format.
 //!
 //! How much runs and how much fails is the operator's business, so it is asked for as the API is: with the operator
-//! key as a bearer token (`authorization: { credentials_file: … }` in Prometheus), or from loopback where
-//! there is none. A scheduler answers by the same rule.
+//! key, or an API key that no client binds, as a bearer token (`authorization: { credentials_file: … }` in
+//! Prometheus), or from loopback where there is none. A scheduler answers by the same rule.
 
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Response, header};
+use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::middleware;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use engine::access::Resource;
 use engine::metrics::observe;
+use engine::{Actor, Scope};
 use platform::telemetry::metrics::{CONTENT_TYPE, render};
 use tokio::time::timeout;
 
-use super::graphql::{authenticate, unauthenticated};
+use super::graphql::authenticate;
 use super::request_id::Id;
-use super::{Api, keep_strangers_out};
+use super::{Api, answer, keep_strangers_out};
+use crate::graphql::Code;
 
 /// Less than what Prometheus waits for a scrape: the counters come also while the database is away.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,9 +33,18 @@ pub(super) fn router(api: &Api) -> Router<Api> {
         .route_layer(middleware::from_fn_with_state(api.clone(), keep_strangers_out))
 }
 
+fn may_see(actor: &Actor) -> bool {
+    matches!(actor.reads(Resource::Overview), Ok(Scope::All))
+}
+
 async fn metrics(State(api): State<Api>, id: Id, headers: HeaderMap) -> Response<Body> {
-    if authenticate(&api, &headers, &id.0).is_err() {
-        return unauthenticated(&id.0);
+    let caller = match authenticate(&api, &headers, &id.0).await {
+        Ok(caller) => caller,
+        Err(refused) => return refused,
+    };
+    if !may_see(&caller.actor) {
+        let message = "These are the figures of the whole installation: a key that is not bound to a client, with the scope overview:read, sees them";
+        return answer::failure(StatusCode::FORBIDDEN, Code::Forbidden, message, &id.0);
     }
     let gauges = match timeout(PATIENCE, api.engine.overview().gauges()).await {
         Ok(Ok(gauges)) => Some(gauges),

@@ -29,7 +29,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use self::request_id::RequestId;
-use crate::auth::Gate;
+use crate::auth::{Gate, Sessions};
 use crate::graphql::{Code, GraphQl};
 
 pub(crate) use self::request::Parameters;
@@ -43,7 +43,14 @@ pub(crate) struct Shared {
     pub(crate) graphql: GraphQl,
     pub(crate) engine: Engine,
     pub(crate) gate: Gate,
+    pub(crate) sessions: Sessions,
     pub(crate) shutdown: Shutdown,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
+    }
 }
 
 impl Shared {
@@ -89,7 +96,7 @@ async fn keep_strangers_out(
     request: Request,
     next: Next,
 ) -> Response {
-    if let Gate::Open(loopback) = &api.gate
+    if let Some(loopback) = api.gate.loopback()
         && let Err(stranger) = loopback.check(request.uri(), request.headers())
     {
         return answer::failure(StatusCode::FORBIDDEN, Code::Forbidden, stranger.message(), &id.0);

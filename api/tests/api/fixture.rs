@@ -71,7 +71,7 @@ impl Fixture {
         .await
     }
 
-    async fn with(settings: ServerSettings) -> Self {
+    pub(crate) async fn with(settings: ServerSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let engine = engine(&folder).await;
         let shutdown = Shutdown::new();

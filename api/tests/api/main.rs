@@ -9,6 +9,7 @@ mod graph;
 mod health;
 mod http;
 mod idempotency;
+mod keys;
 mod limits;
 mod loaders;
 mod schema;

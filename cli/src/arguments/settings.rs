@@ -66,6 +66,8 @@ const SHOWN: &[Shown] = &[
         "The key that seals connector credentials. Without this, or SYNCLINE_MASTER_KEY, `serve` makes one in the data directory. Keep a copy: without it the credentials are lost"),
     shown(Group::Server, "server.listen", "ADDR:PORT", Some("127.0.0.1:8000"),
         "Where to listen. Beyond loopback, SYNCLINE_OPERATOR_KEY is required"),
+    shown(Group::Server, "server.anonymous_loopback", "true|false", Some("true"),
+        "Whether loopback is served without a key while there is no SYNCLINE_OPERATOR_KEY; else only API keys and tokens open it"),
     shown(Group::Database, "database.url", "URL", None,
         "sqlite://PATH or postgres://… [default: a SQLite file in the data directory]. Everybody on the machine can read a flag: an address with a password belongs in the environment"),
     shown(Group::Database, "database.max_connections", "N", Some("10"),

@@ -66,6 +66,7 @@ fn value(key: &Key, settings: &Settings) -> String {
     match key.path {
         "server.listen" => settings.server.listen.to_string(),
         "server.operator_key" => secret(settings.server.operator_key.is_some()),
+        "server.anonymous_loopback" => settings.server.anonymous_loopback.to_string(),
         "server.allowed_origins" => list(settings.server.allowed_origins.clone()),
         "database.url" => settings.database.url.to_string(),
         "database.max_connections" => settings.database.max_connections.to_string(),

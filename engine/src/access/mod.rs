@@ -1,57 +1,26 @@
 //! Who asks, and what they may see and do.
 //!
-//! There are two kinds of right. What somebody may *see* is a [`Scope`], which every query of the store takes
-//! as a condition: a list that forgot it would not compile. What somebody may *do* beyond their own things
-//! (register clients, install connectors) only an operator may, and services ask [`Actor::is_operator`].
+//! A right has two halves. *Whose* things: a [`Scope`], which every query of the store takes as a condition. *What*
+//! with them: a [`Resource`] and a verb, of which an actor has some ([`Rights`]). The two are given out together:
+//! [`Actor::reads`] and [`Actor::writes`] ask for the right and hand back the scope, and there is no other way to a
+//! scope. So a service that forgot to ask what its caller may do has nothing to query with, and does not compile.
+//!
+//! What is beyond a client's own things (registering clients, installing connectors, and whatever else decides to where
+//! secrets are sent) is for those whom no client binds: [`Actor::operates`].
+//!
+//! Nothing is looked up before the right is there. So a refusal for want of a right says nothing about what exists, and
+//! what is somebody else's is refused exactly as what is not there, by the query that does not find it.
 
-use crate::ids::ClientId;
+mod actor;
+mod key_model;
+mod key_secret;
+mod keys;
+mod presented;
+mod rights;
 
-/// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Actor {
-    /// Holds the operator's key.
-    Operator,
-    /// Calls over loopback while no key is set: the operator's own machine.
-    AnonymousLoopback,
-    /// Holds a client's key.
-    Client(ClientId),
-    /// The scheduler: a tick, a worker, a maintenance job.
-    System,
-}
-
-impl Actor {
-    /// What the actor may see.
-    #[must_use]
-    pub const fn scope(&self) -> Scope {
-        match self {
-            Self::Client(client) => Scope::Client(*client),
-            Self::Operator | Self::AnonymousLoopback | Self::System => Scope::All,
-        }
-    }
-
-    /// Whether the actor runs the installation.
-    #[must_use]
-    pub const fn is_operator(&self) -> bool {
-        !matches!(self, Self::Client(_))
-    }
-}
-
-/// What an actor may see: the condition that every query takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// Everything.
-    All,
-    /// What belongs to this client.
-    Client(ClientId),
-}
-
-impl Scope {
-    /// Whether what belongs to this client is in it.
-    #[must_use]
-    pub fn includes(self, owner: ClientId) -> bool {
-        match self {
-            Self::All => true,
-            Self::Client(client) => client == owner,
-        }
-    }
-}
+pub use actor::{Actor, Credential, Holder, Scope};
+pub use key_model::{ApiKey, CreateApiKey, IssuedKey, RotateApiKey};
+pub use key_secret::KEY_MARK;
+pub use keys::ApiKeys;
+pub use presented::Presented;
+pub use rights::{Resource, Rights, Verb};

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::model::{
     Client, ClientFilter, ClientOrder, ClientOrderField, ClientStatus, RegisterClient, UpdateClient,
 };
-use crate::access::Actor;
+use crate::access::{Actor, Resource, Scope};
 use crate::error::Result;
 use crate::events::EventDraft;
 use crate::ids::ClientId;
@@ -45,8 +45,8 @@ impl From<Model> for Client {
 impl Clients<'_> {
     /// Registers a client. Of two who ask for one slug at once, one gets it.
     pub async fn register(&self, actor: &Actor, input: RegisterClient) -> Result<Outcome<Client>> {
-        if !actor.is_operator() {
-            return Ok(Refusal::operators_only().into());
+        if let Err(refusal) = actor.operates(Resource::Clients) {
+            return Ok(refusal.into());
         }
         let mut refusals = Vec::new();
         input::check_slug(&input.slug, "slug", &mut refusals);
@@ -81,9 +81,10 @@ impl Clients<'_> {
 
     /// Changes a client's name or metadata.
     pub async fn update(&self, actor: &Actor, input: UpdateClient) -> Result<Outcome<Client>> {
-        if !actor.is_operator() {
-            return Ok(Refusal::operators_only().into());
-        }
+        let scope = match actor.operates(Resource::Clients) {
+            Ok(scope) => scope,
+            Err(refusal) => return Ok(refusal.into()),
+        };
         let mut refusals = Vec::new();
         let name = input
             .name
@@ -94,7 +95,7 @@ impl Clients<'_> {
         if !refusals.is_empty() {
             return Ok(Outcome::Refused(refusals));
         }
-        self.change(actor, input.client_id, "client.updated", |client| {
+        self.change(scope, input.client_id, "client.updated", |client| {
             let before = client.clone();
             client.name = name.unwrap_or_else(|| client.name.clone());
             client.metadata = input.metadata.unwrap_or_else(|| client.metadata.take());
@@ -105,11 +106,12 @@ impl Clients<'_> {
 
     /// Archives a client: its history stays, nothing of it runs any more. Runs that have begun are cancelled.
     pub async fn archive(&self, actor: &Actor, client: ClientId) -> Result<Outcome<Client>> {
-        if !actor.is_operator() {
-            return Ok(Refusal::operators_only().into());
-        }
+        let scope = match actor.operates(Resource::Clients) {
+            Ok(scope) => scope,
+            Err(refusal) => return Ok(refusal.into()),
+        };
         let archived = self
-            .change(actor, client, "client.archived", |client| {
+            .change(scope, client, "client.archived", |client| {
                 let active = client.status == ClientStatus::Active;
                 client.status = ClientStatus::Archived;
                 active
@@ -125,13 +127,13 @@ impl Clients<'_> {
     /// Changes a client under its lock; `change` says whether there is anything to write.
     async fn change(
         &self,
-        actor: &Actor,
+        scope: Scope,
         id: ClientId,
         event: &'static str,
         change: impl FnOnce(&mut Model) -> bool,
     ) -> Result<Outcome<Client>> {
         let transaction = self.0.begin_accepted().await?;
-        let Some(mut client) = store::lock(&transaction, actor.scope(), id).await? else {
+        let Some(mut client) = store::lock(&transaction, scope, id).await? else {
             return Ok(Refusal::not_found("client", "clientId").into());
         };
         if change(&mut client) {
@@ -147,7 +149,7 @@ impl Clients<'_> {
 
     /// One client.
     pub async fn find(&self, actor: &Actor, client: ClientId) -> Result<Option<Client>> {
-        let found = store::by_ids(self.0.db.reader(), actor.scope(), &[client]).await?;
+        let found = store::by_ids(self.0.db.reader(), actor.reads(Resource::Clients)?, &[client]).await?;
         Ok(found.into_iter().next().map(Client::from))
     }
 
@@ -156,14 +158,16 @@ impl Clients<'_> {
         if !input::is_slug(slug) {
             return Ok(None);
         }
-        Ok(store::by_slug(self.0.db.reader(), actor.scope(), slug)
-            .await?
-            .map(Client::from))
+        Ok(
+            store::by_slug(self.0.db.reader(), actor.reads(Resource::Clients)?, slug)
+                .await?
+                .map(Client::from),
+        )
     }
 
     /// These clients, as far as the actor may see them.
     pub async fn by_ids(&self, actor: &Actor, clients: &[ClientId]) -> Result<HashMap<ClientId, Client>> {
-        let rows = store::by_ids(self.0.db.reader(), actor.scope(), clients).await?;
+        let rows = store::by_ids(self.0.db.reader(), actor.reads(Resource::Clients)?, clients).await?;
         Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
     }
 
@@ -184,7 +188,14 @@ impl Clients<'_> {
             (ClientOrderField::Slug, OrderDirection::Desc) => "clients by slug, last first",
         };
         let window = page.window(tag)?;
-        let rows = store::page(self.0.db.reader(), actor.scope(), filter, order, &window).await?;
+        let rows = store::page(
+            self.0.db.reader(),
+            actor.reads(Resource::Clients)?,
+            filter,
+            order,
+            &window,
+        )
+        .await?;
         Ok(window
             .page(tag, rows, |row| store::Key::of(row, order.field))
             .map(Client::from))
@@ -192,6 +203,6 @@ impl Clients<'_> {
 
     /// How many clients match.
     pub async fn count(&self, actor: &Actor, filter: &ClientFilter) -> Result<u64> {
-        Ok(store::count(self.0.db.reader(), actor.scope(), filter).await?)
+        Ok(store::count(self.0.db.reader(), actor.reads(Resource::Clients)?, filter).await?)
     }
 }

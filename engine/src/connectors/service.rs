@@ -6,7 +6,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::model::{ConnectorInfo, ConnectorStream, InstallConnector};
-use crate::access::Actor;
+use crate::access::{Actor, Resource};
 use crate::error::{Error, Result};
 use crate::events::EventDraft;
 use crate::ids::ConnectorId;
@@ -37,8 +37,8 @@ impl Connectors<'_> {
     /// Installs a manifest as the next version of its slug. The text that is the latest version already is
     /// not installed twice. Integrations stay on the version that they have.
     pub async fn install(&self, actor: &Actor, input: InstallConnector) -> Result<Outcome<ConnectorInfo>> {
-        if !actor.is_operator() {
-            return Ok(Refusal::operators_only().into());
+        if let Err(refusal) = actor.operates(Resource::Connectors) {
+            return Ok(refusal.into());
         }
         if input.manifest.len() > LARGEST_MANIFEST || input.manifest.contains('\0') {
             let message = format!("A manifest is at most {LARGEST_MANIFEST} bytes of text, without U+0000.");
@@ -148,7 +148,8 @@ impl Connectors<'_> {
     }
 
     /// The latest version of a slug.
-    pub async fn find_by_slug(&self, _: &Actor, slug: &str) -> Result<Option<ConnectorInfo>> {
+    pub async fn find_by_slug(&self, actor: &Actor, slug: &str) -> Result<Option<ConnectorInfo>> {
+        actor.reads(Resource::Connectors)?;
         if !input::is_slug(slug) {
             return Ok(None);
         }
@@ -161,9 +162,10 @@ impl Connectors<'_> {
     /// These versions.
     pub async fn by_ids(
         &self,
-        _: &Actor,
+        actor: &Actor,
         ids: &[ConnectorId],
     ) -> Result<HashMap<ConnectorId, ConnectorInfo>> {
+        actor.reads(Resource::Connectors)?;
         let rows = store::by_ids(self.0.db.reader(), ids).await?;
         rows.into_iter()
             .map(|row| Ok((row.id, self.info(row)?)))
@@ -173,10 +175,11 @@ impl Connectors<'_> {
     /// A page of the latest versions, by slug.
     pub async fn list(
         &self,
-        _: &Actor,
+        actor: &Actor,
         search: Option<&str>,
         page: &PageRequest,
     ) -> Result<Paged<ConnectorInfo>> {
+        actor.reads(Resource::Connectors)?;
         let window = page.window(TAG)?;
         let rows = store::page(self.0.db.reader(), search, &window).await?;
         let connectors: Result<Vec<ConnectorInfo>> = rows.into_iter().map(|row| self.info(row)).collect();
@@ -184,7 +187,8 @@ impl Connectors<'_> {
     }
 
     /// How many match.
-    pub async fn count(&self, _: &Actor, search: Option<&str>) -> Result<u64> {
+    pub async fn count(&self, actor: &Actor, search: Option<&str>) -> Result<u64> {
+        actor.reads(Resource::Connectors)?;
         Ok(store::count(self.0.db.reader(), search).await?)
     }
 }

@@ -5,7 +5,7 @@ use sea_orm::DbErr;
 use serde_json::json;
 
 use super::model::{DeadLetter, DeadLetterFilter, DeadLetterKind, DeadLetterStatus};
-use crate::access::Actor;
+use crate::access::{Actor, Resource, Scope};
 use crate::error::Result;
 use crate::events::EventDraft;
 use crate::ids::{DeadLetterId, IntegrationId};
@@ -71,7 +71,7 @@ impl DeadLetters<'_> {
         actor: &Actor,
         letters: &[DeadLetterId],
     ) -> Result<HashMap<DeadLetterId, DeadLetter>> {
-        let rows = store::by_ids(self.0.db.reader(), actor.scope(), letters).await?;
+        let rows = store::by_ids(self.0.db.reader(), actor.reads(Resource::DeadLetters)?, letters).await?;
         rows.into_iter()
             .map(|row| Ok((row.id, row.try_into()?)))
             .collect()
@@ -85,30 +85,33 @@ impl DeadLetters<'_> {
         page: &PageRequest,
     ) -> Result<Paged<DeadLetter>> {
         let window = page.window(TAG)?;
-        let rows = store::page(self.0.db.reader(), actor.scope(), filter, &window).await?;
+        let rows = store::page(
+            self.0.db.reader(),
+            actor.reads(Resource::DeadLetters)?,
+            filter,
+            &window,
+        )
+        .await?;
         let letters: Result<Vec<DeadLetter>, DbErr> = rows.into_iter().map(DeadLetter::try_from).collect();
         Ok(window.page(TAG, letters?, |letter| letter.id))
     }
 
     /// How many match.
     pub async fn count(&self, actor: &Actor, filter: &DeadLetterFilter) -> Result<u64> {
-        Ok(store::count(self.0.db.reader(), actor.scope(), filter).await?)
+        Ok(store::count(self.0.db.reader(), actor.reads(Resource::DeadLetters)?, filter).await?)
     }
 
     /// Lets the open ones that match go; gives how many there were.
     pub async fn discard(&self, actor: &Actor, filter: &DeadLetterFilter) -> Result<Outcome<u64>> {
+        let scope = match actor.writes(Resource::DeadLetters) {
+            Ok(scope) => scope,
+            Err(refusal) => return Ok(refusal.into()),
+        };
         let transaction = self.0.begin_accepted().await?;
         let now = self.0.timestamp();
-        let count = store::settle(
-            &transaction,
-            actor.scope(),
-            filter,
-            DeadLetterStatus::Discarded,
-            now,
-        )
-        .await?;
+        let count = store::settle(&transaction, scope, filter, DeadLetterStatus::Discarded, now).await?;
         if count > 0 {
-            self.record_settled(&transaction, "dead_letters.discarded", actor, filter, count)
+            self.record_settled(&transaction, "dead_letters.discarded", scope, filter, count)
                 .await?;
         }
         transaction.commit().await?;
@@ -118,13 +121,20 @@ impl DeadLetters<'_> {
 
     /// Does the open ones that match again; gives how many there were. One run an integration stands for
     /// all letters of its records. What cannot be replayed (its integration is gone, or may not run) stays
-    /// open; when that is all of them, the refusals say why.
+    /// open; when that is all of them, the refusals say why. Takes the right to queue runs as well.
     pub async fn replay(&self, actor: &Actor, filter: &DeadLetterFilter) -> Result<Outcome<u64>> {
+        let scope = match actor.writes(Resource::DeadLetters) {
+            Ok(scope) => scope,
+            Err(refusal) => return Ok(refusal.into()),
+        };
+        if let Err(refusal) = actor.writes(Resource::Runs) {
+            return Ok(refusal.into());
+        }
         let (mut replayed, mut refusals) = (0, Vec::new());
         let mut records: BTreeMap<IntegrationId, Again> = BTreeMap::new();
         let mut after = None;
         loop {
-            let letters = store::open_after(self.0.db.reader(), actor.scope(), filter, after, LOOK).await?;
+            let letters = store::open_after(self.0.db.reader(), scope, filter, after, LOOK).await?;
             let Some(last) = letters.last() else { break };
             after = Some(last.id);
             for letter in letters {
@@ -135,7 +145,7 @@ impl DeadLetters<'_> {
                         again.letters.push(letter.id);
                     }
                     (DeadLetterKind::Run, _, Some(run), _) => match self.0.runs().retry(actor, run).await? {
-                        Outcome::Done(_) => replayed += self.settle(actor, vec![letter.id]).await?,
+                        Outcome::Done(_) => replayed += self.settle(scope, vec![letter.id]).await?,
                         Outcome::Refused(reasons) => refusals.extend(reasons),
                     },
                     _ => refusals.push(unknown(letter.id)),
@@ -151,7 +161,7 @@ impl DeadLetters<'_> {
                 trigger: SyncTrigger::Retry,
             };
             match self.0.runs().trigger(actor, request).await? {
-                Outcome::Done(_) => replayed += self.settle(actor, again.letters).await?,
+                Outcome::Done(_) => replayed += self.settle(scope, again.letters).await?,
                 Outcome::Refused(reasons) => refusals.extend(reasons),
             }
         }
@@ -165,7 +175,7 @@ impl DeadLetters<'_> {
         Ok(Outcome::Done(replayed))
     }
 
-    async fn settle(&self, actor: &Actor, letters: Vec<DeadLetterId>) -> Result<u64> {
+    async fn settle(&self, scope: Scope, letters: Vec<DeadLetterId>) -> Result<u64> {
         let transaction = self.0.begin_accepted().await?;
         let mut settled = 0;
         for ids in letters.chunks(LOOK as usize) {
@@ -174,15 +184,8 @@ impl DeadLetters<'_> {
                 ..DeadLetterFilter::default()
             };
             let now = self.0.timestamp();
-            let count = store::settle(
-                &transaction,
-                actor.scope(),
-                &filter,
-                DeadLetterStatus::Replayed,
-                now,
-            )
-            .await?;
-            self.record_settled(&transaction, "dead_letters.replayed", actor, &filter, count)
+            let count = store::settle(&transaction, scope, &filter, DeadLetterStatus::Replayed, now).await?;
+            self.record_settled(&transaction, "dead_letters.replayed", scope, &filter, count)
                 .await?;
             settled += count;
         }
@@ -195,13 +198,13 @@ impl DeadLetters<'_> {
         &self,
         transaction: &platform::database::WriteTransaction,
         event: &'static str,
-        actor: &Actor,
+        scope: Scope,
         filter: &DeadLetterFilter,
         count: u64,
     ) -> Result<()> {
-        let own = match actor {
-            Actor::Client(client) => Some(*client),
-            _ => filter.client_id,
+        let own = match scope {
+            Scope::Client(client) => Some(client),
+            Scope::All => filter.client_id,
         };
         let subject = filter.integration_id.map(|integration| integration.to_string());
         let draft = EventDraft::about(event, subject.unwrap_or_default(), own);

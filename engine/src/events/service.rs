@@ -2,7 +2,7 @@ use entity::outbox_event::Model;
 use platform::database::Durability;
 
 use super::model::Event;
-use crate::access::Actor;
+use crate::access::{Actor, Resource};
 use crate::error::Result;
 use crate::ids::EventId;
 use crate::store::events as store;
@@ -60,7 +60,7 @@ impl Events<'_> {
 
     /// One event.
     pub async fn find(&self, actor: &Actor, event: EventId) -> Result<Option<Event>> {
-        let found = store::by_ids(self.0.db.reader(), actor.scope(), &[event]).await?;
+        let found = store::by_ids(self.0.db.reader(), actor.reads(Resource::Events)?, &[event]).await?;
         Ok(found.into_iter().next().map(Event::from))
     }
 
@@ -73,7 +73,14 @@ impl Events<'_> {
         limit: u64,
     ) -> Result<Vec<Event>> {
         let limit = limit.min(MOST);
-        let rows = store::after(self.0.db.reader(), actor.scope(), sequence, types, limit).await?;
+        let rows = store::after(
+            self.0.db.reader(),
+            actor.reads(Resource::Events)?,
+            sequence,
+            types,
+            limit,
+        )
+        .await?;
         Ok(rows.into_iter().map(Event::from).collect())
     }
 }

@@ -10,7 +10,7 @@ use platform::coordination::Subscription;
 
 use super::model::Event;
 use super::service::Events;
-use crate::access::Actor;
+use crate::access::{Actor, Resource};
 use crate::error::{Error, Result};
 use crate::ids::EventId;
 use crate::store::events as store;
@@ -42,6 +42,7 @@ impl Events<'_> {
         types: Option<Vec<String>>,
         after: Option<EventId>,
     ) -> Result<BoxStream<'static, Result<Event>>> {
+        actor.reads(Resource::Events)?;
         let engine = self.0.clone();
         // Subscribed before looking: what happens between is heard.
         let notices = engine.coordinator.subscribe(topics::SEQUENCED);

@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::Engine;
-use crate::access::Actor;
+use crate::access::{Actor, Credential, Holder};
 use crate::error::{Error, Result};
 use crate::store::idempotency as store;
 
@@ -188,12 +188,25 @@ impl Idempotency<'_> {
     }
 }
 
-/// Keys are the caller's own: two who use the same one do not meet.
+/// Keys are the caller's own: two who use the same one do not meet. Neither do two credentials of one client, of which one
+/// may do less than the other: what was answered to that other is not for it. A token's rights are its own, and the next
+/// one of the same subject may have others.
 fn scope(actor: &Actor) -> String {
     match actor {
         Actor::Operator => "operator".to_owned(),
         Actor::AnonymousLoopback => "loopback".to_owned(),
-        Actor::Client(client) => client.to_string(),
+        Actor::Holder(Holder {
+            credential: Credential::Key(key),
+            ..
+        }) => key.to_string(),
+        Actor::Holder(Holder {
+            credential: Credential::Token(subject),
+            client,
+            rights,
+        }) => {
+            let client = client.map(|client| client.to_string()).unwrap_or_default();
+            format!("token:{subject}:{client}:{rights:?}")
+        }
         Actor::System => "system".to_owned(),
     }
 }

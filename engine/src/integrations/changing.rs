@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::model::{Checked, CreateIntegration, Integration, UpdateIntegration};
 use super::retry_policy::RetryPolicy;
-use super::{Integrations, sealed, validation};
-use crate::access::Actor;
+use super::{Integrations, redirect, sealed, validation};
+use crate::access::{Actor, Resource};
 use crate::clients::ClientStatus;
 use crate::error::Result;
 use crate::events::EventDraft;
@@ -34,7 +34,11 @@ const NAMED: u64 = 20;
 impl Integrations<'_> {
     /// Connects a client to an API. Calls nobody: [`Integrations::check`] does.
     pub async fn create(&self, actor: &Actor, input: CreateIntegration) -> Result<Outcome<Integration>> {
-        if !actor.scope().includes(input.client_id) {
+        let scope = match actor.writes(Resource::Integrations) {
+            Ok(scope) => scope,
+            Err(refusal) => return Ok(refusal.into()),
+        };
+        if !scope.includes(input.client_id) {
             return Ok(Refusal::not_found("client", "clientId").into());
         }
         let reader = self.0.db.reader();
@@ -85,7 +89,7 @@ impl Integrations<'_> {
             updated_at: now.into(),
         };
         let transaction = self.0.begin_accepted().await?;
-        let client = clients::lock(&transaction, actor.scope(), input.client_id).await?;
+        let client = clients::lock(&transaction, scope, input.client_id).await?;
         match client.map(|client| client.status) {
             None => return Ok(Refusal::not_found("client", "clientId").into()),
             Some(ClientStatus::Archived) => {
@@ -111,9 +115,13 @@ impl Integrations<'_> {
     /// Changes an integration. The whole of it is checked as it would be afterwards, so a new version of the
     /// connector that asks for more than the old configuration has is refused, field by field.
     pub async fn update(&self, actor: &Actor, input: UpdateIntegration) -> Result<Outcome<Integration>> {
+        let scope = match actor.writes(Resource::Integrations) {
+            Ok(scope) => scope,
+            Err(refusal) => return Ok(refusal.into()),
+        };
         let transaction = self.0.begin_accepted().await?;
         let id = input.integration_id;
-        let Some(row) = store::lock(&transaction, actor.scope(), id).await? else {
+        let Some(row) = store::lock(&transaction, scope, id).await? else {
             return Ok(Refusal::not_found("integration", "integrationId").into());
         };
         let now = self.0.clock.now();
@@ -142,6 +150,9 @@ impl Integrations<'_> {
         let old = self.0.connectors.plan(&transaction, row.connector_id).await?;
         let mut plan = old.clone();
         if let Some(version) = &input.connector_version {
+            if actor.client().is_some() && row.secrets.is_some() {
+                refusals.push(redirect::another_version());
+            }
             match self.version(&transaction, &row, version).await? {
                 Ok((connector_id, new)) => {
                     change.connector_id = Set(connector_id);
@@ -158,6 +169,9 @@ impl Integrations<'_> {
                 None => before.clone(),
             };
             validation::check_config(plan.spec(), &config, &mut refusals);
+            if let (Some(_), Some(wanted)) = (actor.client(), &input.config) {
+                refusals.extend(redirect::redirected(plan.spec(), &before, wanted, &config));
+            }
             if refusals.is_empty() {
                 let stored = sealed::seal(self.0, plan.spec(), id, &config)?;
                 change.config = Set(stored.config);
@@ -233,8 +247,12 @@ impl Integrations<'_> {
 
     /// Tries the connection now. What it finds changes nothing.
     pub async fn check(&self, actor: &Actor, id: IntegrationId) -> Result<Outcome<Checked>> {
+        let scope = match actor.writes(Resource::Integrations) {
+            Ok(scope) => scope,
+            Err(refusal) => return Ok(refusal.into()),
+        };
         let reader = self.0.db.reader();
-        let Some(row) = store::find(reader, actor.scope(), id).await? else {
+        let Some(row) = store::find(reader, scope, id).await? else {
             return Ok(Refusal::not_found("integration", "integrationId").into());
         };
         let plan = self.0.connectors.plan(reader, row.connector_id).await?;
@@ -304,8 +322,12 @@ impl Integrations<'_> {
         mut change: ActiveModel,
         would_change: impl FnOnce(&Model) -> bool,
     ) -> Result<Outcome<Integration>> {
+        let scope = match actor.writes(Resource::Integrations) {
+            Ok(scope) => scope,
+            Err(refusal) => return Ok(refusal.into()),
+        };
         let transaction = self.0.begin_accepted().await?;
-        let Some(row) = store::lock(&transaction, actor.scope(), id).await? else {
+        let Some(row) = store::lock(&transaction, scope, id).await? else {
             return Ok(Refusal::not_found("integration", "integrationId").into());
         };
         if !would_change(&row) {

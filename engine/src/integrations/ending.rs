@@ -5,7 +5,7 @@ use sea_orm::Set;
 use serde_json::json;
 
 use super::Integrations;
-use crate::access::Actor;
+use crate::access::{Actor, Resource};
 use crate::error::Result;
 use crate::events::EventDraft;
 use crate::ids::{IntegrationId, RunId};
@@ -17,8 +17,12 @@ impl Integrations<'_> {
     /// Deletes an integration. Nothing finds it from here on and nothing of it runs; its rows go in the
     /// background, since a million records are not deleted while a caller waits.
     pub async fn delete(&self, actor: &Actor, id: IntegrationId) -> Result<Outcome<IntegrationId>> {
+        let scope = match actor.writes(Resource::Integrations) {
+            Ok(scope) => scope,
+            Err(refusal) => return Ok(refusal.into()),
+        };
         let transaction = self.0.begin_accepted().await?;
-        let Some(row) = store::lock(&transaction, actor.scope(), id).await? else {
+        let Some(row) = store::lock(&transaction, scope, id).await? else {
             return Ok(Refusal::not_found("integration", "integrationId").into());
         };
         let now = self.0.timestamp();

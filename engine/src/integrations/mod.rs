@@ -15,6 +15,7 @@ mod ending;
 mod health;
 mod model;
 mod reading;
+mod redirect;
 mod retry_policy;
 mod sealed;
 mod validation;

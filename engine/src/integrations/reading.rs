@@ -12,7 +12,7 @@ use super::model::{
     Integration, IntegrationFilter, IntegrationOrder, IntegrationOrderField, IntegrationStatus, PauseReason,
     Schedule, SkippedTick,
 };
-use crate::access::Actor;
+use crate::access::{Actor, Resource};
 use crate::error::{Error, Result};
 use crate::ids::{IntegrationId, RunId};
 use crate::page::{self, Listing, OrderDirection, PageRequest, Paged, Window};
@@ -80,7 +80,7 @@ impl From<schedule::Model> for Schedule {
 impl Integrations<'_> {
     /// One integration.
     pub async fn find(&self, actor: &Actor, id: IntegrationId) -> Result<Option<Integration>> {
-        let found = store::find(self.0.db.reader(), actor.scope(), id).await?;
+        let found = store::find(self.0.db.reader(), actor.reads(Resource::Integrations)?, id).await?;
         Ok(found.map(Integration::try_from).transpose()?)
     }
 
@@ -90,7 +90,7 @@ impl Integrations<'_> {
         actor: &Actor,
         ids: &[IntegrationId],
     ) -> Result<HashMap<IntegrationId, Integration>> {
-        let rows = store::by_ids(self.0.db.reader(), actor.scope(), ids).await?;
+        let rows = store::by_ids(self.0.db.reader(), actor.reads(Resource::Integrations)?, ids).await?;
         rows.into_iter()
             .map(|row| Ok((row.id, row.try_into()?)))
             .collect()
@@ -141,8 +141,9 @@ impl Integrations<'_> {
                 *window = Err(Error::BadCursor);
             }
         }
+        let scope = actor.reads(Resource::Integrations)?;
         let queries = page::queries(listings, &windows, |filter, window| {
-            store::page(actor.scope(), filter, order, window)
+            store::page(scope, filter, order, window)
         });
         let rows = batch::rows(self.0.db.reader(), queries).await?;
         let due = match order.field {
@@ -176,9 +177,8 @@ impl Integrations<'_> {
 
     /// How many integrations match each of these filters.
     pub async fn counts(&self, actor: &Actor, filters: &[IntegrationFilter]) -> Result<Vec<u64>> {
-        let lists = filters
-            .iter()
-            .map(|filter| store::matching(actor.scope(), filter));
+        let scope = actor.reads(Resource::Integrations)?;
+        let lists = filters.iter().map(|filter| store::matching(scope, filter));
         Ok(batch::counts(self.0.db.reader(), lists.collect()).await?)
     }
 
@@ -188,7 +188,8 @@ impl Integrations<'_> {
         actor: &Actor,
         ids: &[IntegrationId],
     ) -> Result<HashMap<IntegrationId, Schedule>> {
-        let rows = schedules::of_integrations(self.0.db.reader(), actor.scope(), ids).await?;
+        let rows =
+            schedules::of_integrations(self.0.db.reader(), actor.reads(Resource::Integrations)?, ids).await?;
         Ok(rows
             .into_iter()
             .map(|row| (row.integration_id, row.into()))
@@ -201,7 +202,7 @@ impl Integrations<'_> {
         actor: &Actor,
         ids: &[IntegrationId],
     ) -> Result<HashMap<IntegrationId, SyncRun>> {
-        let runs = store::active_runs(self.0.db.reader(), actor.scope(), ids).await?;
+        let runs = store::active_runs(self.0.db.reader(), actor.reads(Resource::Runs)?, ids).await?;
         self.by_integration(actor, &runs).await
     }
 
@@ -211,7 +212,7 @@ impl Integrations<'_> {
         actor: &Actor,
         ids: &[IntegrationId],
     ) -> Result<HashMap<IntegrationId, SyncRun>> {
-        let runs = store::last_runs(self.0.db.reader(), actor.scope(), ids).await?;
+        let runs = store::last_runs(self.0.db.reader(), actor.reads(Resource::Runs)?, ids).await?;
         self.by_integration(actor, &runs).await
     }
 
@@ -227,8 +228,9 @@ impl Integrations<'_> {
         listings: &[Listing<IntegrationId>],
     ) -> Result<Vec<Result<Paged<SkippedTick>>>> {
         let windows = page::windows(SKIPPED, listings);
+        let scope = actor.reads(Resource::Integrations)?;
         let queries = page::queries(listings, &windows, |id, window| {
-            schedules::skipped(actor.scope(), *id, window)
+            schedules::skipped(scope, *id, window)
         });
         let rows = batch::rows(self.0.db.reader(), queries).await?;
         let tick = |tick: skipped_tick::Model| SkippedTick {

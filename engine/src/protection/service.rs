@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::allowance::{Share, of_class, per_minute, shares};
 use super::circuit;
-use crate::access::Actor;
+use crate::access::{Actor, Resource};
 use crate::ids::IntegrationId;
 use crate::store::{integrations as store, stored_json};
 use crate::{Engine, Result};
@@ -48,7 +48,7 @@ impl Protections<'_> {
         ids: &[IntegrationId],
     ) -> Result<HashMap<IntegrationId, RequestBudget>> {
         let reader = self.0.db.reader();
-        let rows = store::by_ids(reader, actor.scope(), ids).await?;
+        let rows = store::by_ids(reader, actor.reads(Resource::Integrations)?, ids).await?;
         let (mut integrations, mut asked) = (Vec::new(), Vec::new());
         for row in rows {
             for share in self.shares_of(reader, &row).await? {
@@ -103,7 +103,7 @@ impl Protections<'_> {
         ids: &[IntegrationId],
     ) -> Result<HashMap<IntegrationId, CircuitState>> {
         let reader = self.0.db.reader();
-        let rows = store::by_ids(reader, actor.scope(), ids).await?;
+        let rows = store::by_ids(reader, actor.reads(Resource::Integrations)?, ids).await?;
         let (mut integrations, mut names) = (Vec::new(), Vec::new());
         for row in rows {
             let plan = self.0.connectors.plan(reader, row.connector_id).await?;

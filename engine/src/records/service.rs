@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::{ChangeKind, Record};
 use crate::Engine;
-use crate::access::Actor;
+use crate::access::{Actor, Resource};
 use crate::error::{Error, Result};
 use crate::ids::{IntegrationId, RecordId};
 use crate::page::{Listing, PageRequest, Paged, Window, read_cursor};
@@ -57,7 +57,7 @@ impl Records<'_> {
         let reader = self.0.db.reader();
         let integrations = listings.iter().map(|listing| listing.of.integration_id);
         let names = listings.iter().map(|listing| listing.of.stream.as_str());
-        let streams = store::streams(reader, actor.scope(), integrations, names).await?;
+        let streams = store::streams(reader, actor.reads(Resource::Records)?, integrations, names).await?;
         // Cursors are read first: a bad one is told even where there is nothing to list.
         let looks: Vec<Result<(Order, Option<Place>)>> = listings
             .iter()
@@ -88,7 +88,7 @@ impl Records<'_> {
 
     /// These records, as far as the actor may see them.
     pub async fn by_ids(&self, actor: &Actor, ids: &[RecordId]) -> Result<HashMap<RecordId, Record>> {
-        let rows = store::by_ids(self.0.db.reader(), actor.scope(), ids).await?;
+        let rows = store::by_ids(self.0.db.reader(), actor.reads(Resource::Records)?, ids).await?;
         let found = rows.into_iter().map(
             |(
                 row,

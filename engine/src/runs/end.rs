@@ -4,7 +4,7 @@ use entity::sync_run::Model as Row;
 
 use super::find::Runs;
 use super::model::SyncRun;
-use crate::access::Actor;
+use crate::access::{Actor, Resource};
 use crate::events::EventDraft;
 use crate::ids::RunId;
 use crate::outcome::{Outcome, Refusal};
@@ -17,9 +17,13 @@ impl Runs<'_> {
     /// Cancels a run: at once where it waits, within a second where it runs. Cancelling a cancelled run
     /// changes nothing and is no fault: two people may press the button.
     pub async fn cancel(&self, actor: &Actor, run: RunId) -> Result<Outcome<SyncRun>> {
+        let scope = match actor.writes(Resource::Runs) {
+            Ok(scope) => scope,
+            Err(refusal) => return Ok(refusal.into()),
+        };
         let transaction = self.0.begin_accepted().await?;
         let now = self.0.clock.now();
-        if runs::find(&transaction, actor.scope(), run).await?.is_none() {
+        if runs::find(&transaction, scope, run).await?.is_none() {
             return Ok(Refusal::not_found("run", "runId").into());
         }
         if let Some(row) = queue::cancel_queued(&transaction, run, now).await? {
@@ -35,7 +39,7 @@ impl Runs<'_> {
             self.0.notify(topics::RUNS, &run.to_string()).await;
             return self.answer(row).await;
         }
-        let row = runs::find(&transaction, actor.scope(), run).await?;
+        let row = runs::find(&transaction, scope, run).await?;
         transaction.rollback().await?;
         match row {
             Some(row) if row.status == super::SyncRunStatus::Cancelled => self.answer(row).await,
@@ -49,7 +53,11 @@ impl Runs<'_> {
 
     /// Lets a full refresh delete what it held back because the share was suspicious.
     pub async fn approve_deletions(&self, actor: &Actor, run: RunId) -> Result<Outcome<SyncRun>> {
-        let Some(row) = runs::find(self.0.db.reader(), actor.scope(), run).await? else {
+        let scope = match actor.writes(Resource::Runs) {
+            Ok(scope) => scope,
+            Err(refusal) => return Ok(refusal.into()),
+        };
+        let Some(row) = runs::find(self.0.db.reader(), scope, run).await? else {
             return Ok(Refusal::not_found("run", "runId").into());
         };
         let conflict = |message: &str| Ok(Refusal::conflict(message, ["runId"]).into());
@@ -68,7 +76,7 @@ impl Runs<'_> {
         apply_approved(self.0, &row).await?;
         let transaction = self.0.begin_accepted().await?;
         deletions::approved(&transaction, run, self.0.clock.now()).await?;
-        let row = runs::find(&transaction, actor.scope(), run).await?;
+        let row = runs::find(&transaction, scope, run).await?;
         let row = row.ok_or_else(|| Error::internal("the run is gone"))?;
         let draft = EventDraft::about("sync_run.deletions_approved", run, Some(row.client_id)).with(
             serde_json::json!({ "integrationId": row.integration_id, "recordsDeleted": row.records_deleted }),

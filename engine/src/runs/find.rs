@@ -6,7 +6,7 @@ use entity::sync_run::Model as Row;
 
 use super::model::{LogEntry, LogLevel, StreamProgress, SyncAttempt, SyncRun, SyncRunFilter, SyncRunStatus};
 use super::waiting::wait;
-use crate::access::Actor;
+use crate::access::{Actor, Resource};
 use crate::ids::RunId;
 use crate::page::{self, Listing, PageRequest, Paged};
 use crate::store::waiting::{self, Waiting};
@@ -31,13 +31,13 @@ impl Engine {
 impl Runs<'_> {
     /// One run.
     pub async fn find(&self, actor: &Actor, run: RunId) -> Result<Option<SyncRun>> {
-        let found = runs::find(self.0.db.reader(), actor.scope(), run).await?;
+        let found = runs::find(self.0.db.reader(), actor.reads(Resource::Runs)?, run).await?;
         Ok(self.shown(found.into_iter().collect()).await?.pop())
     }
 
     /// These runs, as far as the actor may see them.
     pub async fn by_ids(&self, actor: &Actor, ids: &[RunId]) -> Result<HashMap<RunId, SyncRun>> {
-        let found = runs::by_ids(self.0.db.reader(), actor.scope(), ids).await?;
+        let found = runs::by_ids(self.0.db.reader(), actor.reads(Resource::Runs)?, ids).await?;
         Ok(self
             .shown(found)
             .await?
@@ -63,8 +63,9 @@ impl Runs<'_> {
         listings: &[Listing<SyncRunFilter>],
     ) -> Result<Vec<Result<Paged<SyncRun>>>> {
         let windows = page::windows(RUNS, listings);
+        let scope = actor.reads(Resource::Runs)?;
         let queries = page::queries(listings, &windows, |filter, window| {
-            runs::page(actor.scope(), filter, window)
+            runs::page(scope, filter, window)
         });
         let rows = batch::rows(self.0.db.reader(), queries).await?;
         let sizes: Vec<usize> = rows.iter().map(Vec::len).collect();
@@ -81,12 +82,18 @@ impl Runs<'_> {
 
     /// How many runs match each of these filters.
     pub async fn counts(&self, actor: &Actor, filters: &[SyncRunFilter]) -> Result<Vec<u64>> {
-        let lists = filters.iter().map(|filter| runs::matching(actor.scope(), filter));
+        let scope = actor.reads(Resource::Runs)?;
+        let lists = filters.iter().map(|filter| runs::matching(scope, filter));
         Ok(batch::counts(self.0.db.reader(), lists.collect()).await?)
     }
 
     /// The attempts at these runs, in order. The caller got the ids from runs it may see.
-    pub async fn attempts_for(&self, ids: &[RunId]) -> Result<HashMap<RunId, Vec<SyncAttempt>>> {
+    pub async fn attempts_for(
+        &self,
+        actor: &Actor,
+        ids: &[RunId],
+    ) -> Result<HashMap<RunId, Vec<SyncAttempt>>> {
+        actor.reads(Resource::Runs)?;
         let mut of_run: HashMap<RunId, Vec<SyncAttempt>> = HashMap::new();
         for row in attempts::of_runs(self.0.db.reader(), ids).await? {
             of_run.entry(row.run_id).or_default().push(row.into());
@@ -96,7 +103,12 @@ impl Runs<'_> {
 
     /// The streams of these runs, in the order in which they are read. The caller got the ids from runs it may
     /// see.
-    pub async fn streams_for(&self, ids: &[RunId]) -> Result<HashMap<RunId, Vec<StreamProgress>>> {
+    pub async fn streams_for(
+        &self,
+        actor: &Actor,
+        ids: &[RunId],
+    ) -> Result<HashMap<RunId, Vec<StreamProgress>>> {
+        actor.reads(Resource::Runs)?;
         let mut of_run: HashMap<RunId, Vec<StreamProgress>> = HashMap::new();
         for row in run_streams::of_runs(self.0.db.reader(), ids).await? {
             of_run.entry(row.run_id).or_default().push(row.into());
@@ -114,8 +126,10 @@ impl Runs<'_> {
     /// see.
     pub async fn logs(
         &self,
+        actor: &Actor,
         listings: &[Listing<(RunId, LogLevel)>],
     ) -> Result<Vec<Result<Paged<LogEntry>>>> {
+        actor.reads(Resource::Runs)?;
         let windows = page::windows(LOGS, listings);
         let queries = page::queries(listings, &windows, |(run, level), window| {
             run_log::page(*run, *level, window)

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::find::Runs;
 use super::model::{SyncTrigger, TriggerSync, Triggered};
-use crate::access::Actor;
+use crate::access::{Actor, Resource};
 use crate::clients::ClientStatus;
 use crate::idempotency::KEYS_HOLD;
 use crate::ids::RunId;
@@ -28,12 +28,16 @@ impl Runs<'_> {
     /// also to callers who ask at the same moment: the key is unique in the database, and whoever comes second waits
     /// there for the first one's commit.
     pub async fn trigger(&self, actor: &Actor, request: TriggerSync) -> Result<Outcome<Triggered>> {
+        let scope = match actor.writes(Resource::Runs) {
+            Ok(scope) => scope,
+            Err(refusal) => return Ok(refusal.into()),
+        };
         if let Some(refusal) = request.idempotency_key.as_deref().and_then(check_key) {
             return Ok(refusal.into());
         }
         let hash = input_hash(&request)?;
         let transaction = self.0.begin_accepted().await?;
-        let found = runs::integration(&transaction, actor.scope(), request.integration_id).await?;
+        let found = runs::integration(&transaction, scope, request.integration_id).await?;
         let Some((integration, client)) = found else {
             return Ok(Refusal::not_found("integration", "integrationId").into());
         };
@@ -79,15 +83,19 @@ impl Runs<'_> {
 
     /// Puts an ended run into the queue once more, as a new run.
     pub async fn retry(&self, actor: &Actor, run: RunId) -> Result<Outcome<super::SyncRun>> {
+        let scope = match actor.writes(Resource::Runs) {
+            Ok(scope) => scope,
+            Err(refusal) => return Ok(refusal.into()),
+        };
         let transaction = self.0.begin_accepted().await?;
-        let Some(row) = runs::find(&transaction, actor.scope(), run).await? else {
+        let Some(row) = runs::find(&transaction, scope, run).await? else {
             return Ok(Refusal::not_found("run", "runId").into());
         };
         if !row.status.is_terminal() {
             let message = "The run has not ended; cancelSync ends it.";
             return Ok(Refusal::conflict(message, ["runId"]).into());
         }
-        let found = runs::integration(&transaction, actor.scope(), row.integration_id).await?;
+        let found = runs::integration(&transaction, scope, row.integration_id).await?;
         let Some((integration, client)) = found else {
             return Ok(Refusal::conflict("Its integration was deleted.", ["runId"]).into());
         };

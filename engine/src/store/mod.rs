@@ -3,6 +3,7 @@
 //! What a caller may see is an argument ([`Scope`](crate::access::Scope)) of every function that reads for one;
 //! a function without it is for the engine's own work. Nothing here commits: who calls holds the transaction.
 
+pub(crate) mod api_keys;
 pub(crate) mod attempts;
 pub(crate) mod batch;
 pub(crate) mod claims;

@@ -5,7 +5,7 @@ use futures::stream::BoxStream;
 
 use super::Watch;
 use super::feed::{Shown, feed};
-use crate::access::Actor;
+use crate::access::{Actor, Resource};
 use crate::error::Result;
 use crate::ids::{ClientId, IntegrationId};
 use crate::integrations::{Integration, IntegrationFilter, IntegrationOrder};
@@ -99,7 +99,8 @@ impl Watch<'_> {
         actor: Actor,
         which: IntegrationFeed,
     ) -> Result<Option<BoxStream<'static, Result<Integration>>>> {
-        if !self.exist(&actor, which.integration_id, which.client_id).await? {
+        let scope = actor.reads(Resource::Integrations)?;
+        if !self.exist(scope, which.integration_id, which.client_id).await? {
             return Ok(None);
         }
         Ok(Some(feed(

@@ -5,11 +5,12 @@ use futures::stream::BoxStream;
 
 use super::Watch;
 use super::feed::{Shown, feed};
-use crate::access::Actor;
+use crate::access::{Actor, Resource, Scope};
 use crate::error::Result;
 use crate::ids::{ClientId, IntegrationId, RunId};
 use crate::page::{MAX_PAGE, PageRequest};
 use crate::runs::{SyncProgress, SyncRun, SyncRunFilter, SyncRunStatus, WaitReason};
+use crate::store::{clients, integrations};
 use crate::{Engine, topics};
 
 /// Which runs to watch; all that the actor may see where nothing is given.
@@ -114,6 +115,7 @@ impl Watch<'_> {
         actor: Actor,
         which: RunFeed,
     ) -> Result<Option<BoxStream<'static, Result<SyncRun>>>> {
+        let scope = actor.reads(Resource::Runs)?;
         let engine = self.0;
         let runs = Runs { actor, which };
         if let Some(id) = which.run_id
@@ -125,7 +127,7 @@ impl Watch<'_> {
         {
             return Ok(None);
         }
-        if !self.exist(&actor, which.integration_id, which.client_id).await? {
+        if !self.exist(scope, which.integration_id, which.client_id).await? {
             return Ok(None);
         }
         Ok(Some(feed(engine, topics::RUNS, runs)))
@@ -133,17 +135,19 @@ impl Watch<'_> {
 
     pub(super) async fn exist(
         &self,
-        actor: &Actor,
+        scope: Scope,
         integration: Option<IntegrationId>,
         client: Option<ClientId>,
     ) -> Result<bool> {
         if let Some(id) = integration
-            && self.0.integrations().find(actor, id).await?.is_none()
+            && integrations::find(self.0.db.reader(), scope, id).await?.is_none()
         {
             return Ok(false);
         }
         if let Some(id) = client
-            && self.0.clients().find(actor, id).await?.is_none()
+            && clients::by_ids(self.0.db.reader(), scope, &[id])
+                .await?
+                .is_empty()
         {
             return Ok(false);
         }

@@ -2,7 +2,7 @@ use engine::clients::{
     ClientFilter, ClientOrder, ClientOrderField, ClientStatus, RegisterClient, UpdateClient,
 };
 use engine::ids::ClientId;
-use engine::{Actor, Error, OrderDirection, PageRequest, RefusalCode};
+use engine::{Error, OrderDirection, PageRequest, RefusalCode};
 use futures::future::join_all;
 use serde_json::json;
 
@@ -117,7 +117,7 @@ on_both_databases! {
 
     async fn a_client_sees_itself_and_changes_nothing(world: World) {
         let (own, other) = (world.client("own").await, world.client("other").await);
-        let actor = Actor::Client(own.id);
+        let actor = crate::world::holder_of(own.id);
         let clients = world.engine.clients();
         assert_eq!(clients.find(&actor, other.id).await.unwrap(), None);
         assert_eq!(clients.find_by_slug(&actor, "other").await.unwrap(), None);

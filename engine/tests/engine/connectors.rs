@@ -1,5 +1,5 @@
 use engine::connectors::InstallConnector;
-use engine::{Actor, PageRequest, RefusalCode};
+use engine::{PageRequest, RefusalCode};
 use futures::future::join_all;
 
 use crate::world::{MANIFEST, OPERATOR, done, on_both_databases, refused};
@@ -47,7 +47,7 @@ on_both_databases! {
 
     async fn only_operators_install(world: World) {
         let client = world.client("acme").await;
-        let actor = Actor::Client(client.id);
+        let actor = crate::world::holder_of(client.id);
         let outcome = world.engine.connectors().install(&actor, install(MANIFEST, None)).await.unwrap();
         assert_eq!(refused(&outcome)[0].0, RefusalCode::Forbidden);
         let bad = world.engine.connectors().install(&OPERATOR, install(MANIFEST, Some("Bad Slug"))).await.unwrap();

@@ -1,7 +1,7 @@
 use engine::deadletters::{DeadLetterFilter, DeadLetterKind, DeadLetterStatus};
 use engine::ids::{ClientId, DeadLetterId, IntegrationId, RunId};
 use engine::runs::{SyncMode, SyncRunFilter, SyncRunStatus, SyncTrigger};
-use engine::{Actor, PageRequest, RefusalCode};
+use engine::{PageRequest, RefusalCode};
 use entity::{dead_letter, sync_run};
 use sea_orm::Set;
 use serde_json::json;
@@ -59,7 +59,7 @@ on_both_databases! {
         let letter = page.into_items().next().unwrap();
         assert_eq!((letter.error.code.as_str(), &letter.payload), ("RECORD_KEY_MISSING", &json!({ "no": "id" })));
         assert_eq!(service.find(&OPERATOR, letter.id).await.unwrap().as_ref(), Some(&letter));
-        let other = Actor::Client(world.client("other").await.id);
+        let other = crate::world::holder_of(world.client("other").await.id);
         assert_eq!(service.find(&other, letter.id).await.unwrap(), None);
         assert_eq!(done(service.discard(&other, &own).await.unwrap()), 0);
         let none = DeadLetterFilter { ids: Some(vec![]), ..DeadLetterFilter::default() };

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use engine::{Actor, Error, correlation, ids::EventId};
+use engine::{Error, correlation, ids::EventId};
 use futures::StreamExt;
 use futures::future::join_all;
 
@@ -38,7 +38,7 @@ on_both_databases! {
         let first = events.list_after(&OPERATOR, 0, &[], 1).await.unwrap().remove(0);
         let mut resumed = events.subscribe(OPERATOR, None, Some(first.id)).await.unwrap();
         let mut fresh = events.subscribe(OPERATOR, Some(vec!["client.registered".to_owned()]), None).await.unwrap();
-        let mut scoped = events.subscribe(Actor::Client(own.id), None, Some(first.id)).await.unwrap();
+        let mut scoped = events.subscribe(crate::world::holder_of(own.id), None, Some(first.id)).await.unwrap();
         let second = soon(resumed.next()).await.unwrap().unwrap();
         assert_eq!(second.sequence, Some(2));
         let third = world.client("third").await;
@@ -59,7 +59,7 @@ on_both_databases! {
         let events = world.engine.events();
         let archived = events.list_after(&OPERATOR, 0, &["client.archived".to_owned()], 10).await.unwrap();
         assert_eq!(archived.len(), 1);
-        let other = Actor::Client(world.client("other").await.id);
+        let other = crate::world::holder_of(world.client("other").await.id);
         assert!(events.list_after(&other, 0, &[], 10).await.unwrap().is_empty());
     }
 }

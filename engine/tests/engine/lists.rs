@@ -80,7 +80,7 @@ on_both_databases! {
     async fn a_stranger_finds_nothing_in_any_of_them(world: World) {
         let (_, integration) = world.furnished().await;
         world.run(integration.id).await;
-        let stranger = Actor::Client(world.client("other").await.id);
+        let stranger = crate::world::holder_of(world.client("other").await.id);
         let listing = runs_of(integration.id, PageRequest::default());
         let found = together(&world, &stranger, &[listing.clone(), listing.clone()]).await;
         assert!(found.into_iter().all(|page| page.unwrap().items.is_empty()));
@@ -118,7 +118,7 @@ on_both_databases! {
             keys,
             [some(&["a", "b"]), some(&["z", "y"]), some(&[]), None, some(&["b", "a"]), some(&["p", "q"])]
         );
-        let stranger = Actor::Client(world.client("other").await.id);
+        let stranger = crate::world::holder_of(world.client("other").await.id);
         let found = world.engine.records().lists(&stranger, &listings).await.unwrap();
         assert!(found.into_iter().flatten().all(|page| page.items.is_empty()));
     }

@@ -2,6 +2,8 @@
 //! names (`scripts/with-services` starts one). A missing PostgreSQL is a failure, never a skip.
 
 #[cfg(test)]
+mod api_keys;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod connectors;

@@ -34,7 +34,7 @@ on_both_databases! {
         assert_eq!(figures.scheduler_lag_seconds, None, "nothing is scheduled");
         let day = world.engine.overview().figures(&OPERATOR, Window::Last24Hours, Some(client.id)).await.unwrap();
         assert_eq!(day.syncs_executed, 5);
-        let other = Actor::Client(world.client("other").await.id);
+        let other = crate::world::holder_of(world.client("other").await.id);
         let none = world.engine.overview().figures(&other, Window::Last30Days, None).await.unwrap();
         assert_eq!((none.syncs_executed, none.queued, none.success_rate), (0, 0, None));
         let crossed = world.engine.overview().figures(&other, Window::Last30Days, Some(client.id)).await.unwrap();
@@ -57,8 +57,8 @@ on_both_databases! {
         }
         let lag = async |actor: &Actor| {
             let figures = engine.overview().figures(actor, Window::LastHour, None).await.unwrap();
-            assert_eq!(figures.scheduler_lag_seconds.unwrap_or(0.0), match actor {
-                Actor::Client(id) if *id != client.id => 0.0,
+            assert_eq!(figures.scheduler_lag_seconds.unwrap_or(0.0), match actor.client() {
+                Some(id) if id != client.id => 0.0,
                 _ => engine.overview().gauges().await.unwrap().scheduler_lag_seconds,
             });
             figures.scheduler_lag_seconds
@@ -66,8 +66,8 @@ on_both_databases! {
         assert_eq!(lag(&OPERATOR).await, Some(0.0), "not due yet");
         clock.advance(Duration::from_secs(60 + 90));
         assert_eq!(lag(&OPERATOR).await, Some(90.0));
-        assert_eq!(lag(&Actor::Client(client.id)).await, Some(90.0));
-        assert_eq!(lag(&Actor::Client(world.client("other").await.id)).await, None);
+        assert_eq!(lag(&crate::world::holder_of(client.id)).await, Some(90.0));
+        assert_eq!(lag(&crate::world::holder_of(world.client("other").await.id)).await, None);
         clock.advance(Duration::from_secs(3 * 3600));
         assert_eq!(lag(&OPERATOR).await, Some(3.0 * 3600.0 + 90.0), "of the first, not of the latest");
         fire_due(&engine).await.unwrap();

@@ -187,7 +187,7 @@ on_both_databases! {
             let answer = runs.trigger(&OPERATOR, keyed).await.unwrap();
             assert_eq!(refused(&answer), [(RefusalCode::Invalid, "idempotencyKey".to_owned())]);
         }
-        let stranger = engine::Actor::Client(world.client("stranger").await.id);
+        let stranger = crate::world::holder_of(world.client("stranger").await.id);
         let answer = runs.trigger(&stranger, with(&["users"])).await.unwrap();
         assert_eq!(refused(&answer), [(RefusalCode::NotFound, "integrationId".to_owned())]);
         done(world.engine.integrations().pause(&OPERATOR, integration.id).await.unwrap());
@@ -259,7 +259,7 @@ on_both_databases! {
         let shown = world.shown(run).await;
         assert_eq!((shown.status, shown.attempt), (SyncRunStatus::Failed, 3));
         assert_eq!(shown.error.unwrap().code, "LEASE_LOST");
-        let attempts = world.engine.runs().attempts_for(&[run]).await.unwrap().remove(&run).unwrap();
+        let attempts = world.engine.runs().attempts_for(&OPERATOR, &[run]).await.unwrap().remove(&run).unwrap();
         assert_eq!(attempts.len(), 3);
         assert!(attempts.iter().all(|attempt| attempt.finished_at.is_some() && attempt.error.is_some()));
         let letters = dead_letter::Entity::find().all(world.engine.db.reader()).await.unwrap();
@@ -353,7 +353,7 @@ on_both_databases! {
         assert_eq!(done(runs.cancel(&OPERATOR, queued).await.unwrap()).status, SyncRunStatus::Cancelled);
         assert_eq!(done(runs.cancel(&OPERATOR, queued).await.unwrap()).status, SyncRunStatus::Cancelled);
         assert!(world.claim(LEASE).await.is_none());
-        let streams = runs.streams_for(&[queued]).await.unwrap().remove(&queued).unwrap();
+        let streams = runs.streams_for(&OPERATOR, &[queued]).await.unwrap().remove(&queued).unwrap();
         assert!(streams.iter().all(|stream| stream.status == SyncRunStatus::Cancelled));
 
         let running = world.trigger(integration.id, SyncMode::Incremental).await;
@@ -396,7 +396,7 @@ on_both_databases! {
         let shown = world.work(&upstream, &nothing_stops()).await;
         assert_eq!((shown.id, shown.status, shown.attempt), (run, SyncRunStatus::Succeeded, 1));
         assert_eq!((shown.progress.records_read, shown.progress.records_added), (6, 6));
-        let attempts = world.engine.runs().attempts_for(&[run]).await.unwrap().remove(&run).unwrap();
+        let attempts = world.engine.runs().attempts_for(&OPERATOR, &[run]).await.unwrap().remove(&run).unwrap();
         assert_eq!(attempts.len(), 1);
         assert!(attempts[0].error.is_none() && attempts[0].finished_at.is_some());
     }

@@ -113,7 +113,7 @@ on_both_databases! {
         assert_eq!(service.find(&OPERATOR, id).await.unwrap().as_ref(), Some(&records[0]));
         let guessed = RecordId { first_seen_micros: id.first_seen_micros + 1, ..id };
         assert_eq!(service.find(&OPERATOR, guessed).await.unwrap(), None);
-        let other = Actor::Client(world.client("other").await.id);
+        let other = crate::world::holder_of(world.client("other").await.id);
         assert_eq!(service.find(&other, id).await.unwrap(), None);
         assert_eq!(page_of(&world, &other, &list(integration.id), &PageRequest::default()).await.unwrap().items, []);
     }

@@ -23,7 +23,7 @@ fn pages(ids: std::ops::RangeInclusive<i64>) -> Upstream {
 
 async fn log_of(world: &World, run: RunId, level: LogLevel, first: u32) -> Paged<LogEntry> {
     let listing = Listing::new(&(run, level), &PageRequest::first(first));
-    let found = world.engine.runs().logs(&[listing]).await.unwrap();
+    let found = world.engine.runs().logs(&OPERATOR, &[listing]).await.unwrap();
     found.into_iter().next().unwrap().unwrap()
 }
 
@@ -82,7 +82,7 @@ on_both_databases! {
         let run = world.sync(integration.id, SyncMode::Incremental, &upstream).await;
         let asked: Vec<String> = upstream.asked.lock().unwrap().iter().map(|(stream, ..)| stream.clone()).collect();
         assert_eq!(asked, ["users", "posts"]);
-        let streams = world.engine.runs().streams_for(&[run.id]).await.unwrap().remove(&run.id).unwrap();
+        let streams = world.engine.runs().streams_for(&OPERATOR, &[run.id]).await.unwrap().remove(&run.id).unwrap();
         let counts: Vec<_> = streams.iter().map(|stream| (stream.stream.as_str(), stream.progress.records_added)).collect();
         assert_eq!(counts, [("users", 3), ("posts", 4)], "in the order in which they are read");
         assert!(streams.iter().all(|stream| stream.status == SyncRunStatus::Succeeded));

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use engine::Actor;
 use engine::ids::RunId;
 use engine::integrations::IntegrationStatus;
 use engine::runs::SyncRunStatus;
@@ -55,7 +54,7 @@ on_both_databases! {
     async fn not_somebody_else_s(world: World) {
         let (_, integration) = world.furnished().await;
         let run = world.run(integration.id).await;
-        let other = Actor::Client(world.client("other").await.id);
+        let other = crate::world::holder_of(world.client("other").await.id);
         let watch = world.engine.watch();
         for which in [
             RunFeed { run_id: Some(run), ..RunFeed::default() },

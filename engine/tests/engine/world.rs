@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::read::ReadLimits;
+use engine::access::{Credential, Holder, Rights};
 use engine::clients::{Client, RegisterClient};
 use engine::connectors::{ConnectorInfo, ConnectorRuntime, InstallConnector};
-use engine::ids::{ClientId, IntegrationId, RunId};
+use engine::ids::{ApiKeyId, ClientId, IntegrationId, RunId};
 use engine::integrations::{CreateIntegration, Integration, RetryInput};
 use engine::protection::Protection;
 use engine::runs::{SyncMode, SyncTrigger, TriggerSync};
@@ -47,6 +48,15 @@ macro_rules! on_both_databases {
 pub(crate) use on_both_databases;
 
 pub(crate) const OPERATOR: Actor = Actor::Operator;
+
+/// Whoever holds a key of this client that may do all that a client may.
+pub(crate) fn holder_of(client: ClientId) -> Actor {
+    Actor::Holder(Holder {
+        client: Some(client),
+        rights: Rights::all().of_a_client(),
+        credential: Credential::Key(ApiKeyId::new(client.uuid())),
+    })
+}
 
 pub(crate) const MANIFEST: &str = r#"
 version: 7.0.0

@@ -62,6 +62,11 @@ pub const KEYS: &[Key] = &[
         "SYNCLINE_OPERATOR_KEY",
         "the operator's key; required beyond loopback",
     ),
+    key(
+        "server.anonymous_loopback",
+        "SYNCLINE_ANONYMOUS_LOOPBACK",
+        "whether loopback without an operator key serves whoever shows no key",
+    ),
     in_file(
         "server.allowed_origins",
         "origins of web pages that may call, beside our own",

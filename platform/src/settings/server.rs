@@ -19,6 +19,8 @@ pub struct ServerSettings {
     pub operator_key: Option<SecretString>,
     /// Origins of web pages that may call, beside the server's own.
     pub allowed_origins: Vec<String>,
+    /// Whether loopback without an operator key is served to whoever shows no credential.
+    pub anonymous_loopback: bool,
 }
 
 impl Default for ServerSettings {
@@ -27,6 +29,7 @@ impl Default for ServerSettings {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000),
             operator_key: None,
             allowed_origins: Vec::new(),
+            anonymous_loopback: true,
         }
     }
 }
@@ -42,6 +45,9 @@ impl ServerSettings {
             listen: listen.unwrap_or(default.listen),
             operator_key: sources.text("server.operator_key")?.map(SecretString::from),
             allowed_origins: sources.list("server.allowed_origins").unwrap_or_default(),
+            anonymous_loopback: sources
+                .parse("server.anonymous_loopback", "true or false")?
+                .unwrap_or(default.anonymous_loopback),
         })
     }
 

@@ -1,6 +1,7 @@
 //! What callers send. Each turns into the engine's request; an id that is none becomes the same NOT_FOUND as
 //! one that nobody has.
 
+mod api_key;
 mod client;
 mod connector;
 mod dead_letter;
@@ -12,6 +13,7 @@ use std::str::FromStr;
 use async_graphql::{ID, MaybeUndefined};
 use engine::{Patch, Refusal};
 
+pub(crate) use self::api_key::*;
 pub(crate) use self::client::*;
 pub(crate) use self::connector::*;
 pub(crate) use self::dead_letter::*;

@@ -115,13 +115,13 @@ loaders! {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         Ok(rekey(engine.protections().circuits(actor, &ids).await?, CircuitOf))
     };
-    AttemptsOf => Vec<SyncAttempt>: |engine, _actor, keys| async {
+    AttemptsOf => Vec<SyncAttempt>: |engine, actor, keys| async {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        Ok(rekey(engine.runs().attempts_for(&ids).await?, AttemptsOf))
+        Ok(rekey(engine.runs().attempts_for(actor, &ids).await?, AttemptsOf))
     };
-    StreamsOf => Vec<StreamProgress>: |engine, _actor, keys| async {
+    StreamsOf => Vec<StreamProgress>: |engine, actor, keys| async {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        Ok(rekey(engine.runs().streams_for(&ids).await?, StreamsOf))
+        Ok(rekey(engine.runs().streams_for(actor, &ids).await?, StreamsOf))
     };
     Listing<IntegrationFilter> => Listed<Integration>: |engine, actor, keys| async {
         let order = IntegrationOrder::default();
@@ -141,8 +141,8 @@ loaders! {
     SkippedTicks => Listed<SkippedTick>: |engine, actor, keys| async {
         Ok(listed(keys, engine.integrations().skipped_ticks(actor, keys).await?))
     };
-    Logs => Listed<LogEntry>: |engine, _actor, keys| async {
-        Ok(listed(keys, engine.runs().logs(keys).await?))
+    Logs => Listed<LogEntry>: |engine, actor, keys| async {
+        Ok(listed(keys, engine.runs().logs(actor, keys).await?))
     };
     Listing<RecordList> => Listed<Record>: |engine, actor, keys| async {
         Ok(listed(keys, engine.records().lists(actor, keys).await?))

@@ -1,6 +1,7 @@
 //! The mutations: one input, one payload, one function of the engine each. What the caller did wrong is in the
 //! payload's userErrors, and then nothing was changed.
 
+mod api_keys;
 mod clients;
 mod connectors;
 mod dead_letters;
@@ -19,4 +20,5 @@ pub(crate) struct Mutation(
     integrations::IntegrationMutations,
     runs::RunMutations,
     dead_letters::DeadLetterMutations,
+    api_keys::ApiKeyMutations,
 );

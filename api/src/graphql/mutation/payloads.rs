@@ -1,9 +1,11 @@
 //! What mutations answer. The object's field is named for its type and null when there are userErrors.
 
 use async_graphql::{ID, SimpleObject};
+use engine::access::IssuedKey;
 use engine::{Outcome, Refusal};
+use secrecy::ExposeSecret;
 
-use crate::graphql::types::{Client, Connector, Integration, SyncError, SyncRun, UserError};
+use crate::graphql::types::{ApiKey, Client, Connector, Integration, SyncError, SyncRun, UserError};
 
 pub(super) fn errors(refusals: Vec<Refusal>) -> Vec<UserError> {
     refusals.into_iter().map(UserError::from).collect()
@@ -93,6 +95,51 @@ payloads! {
         /// The run; null when there are userErrors.
         run: SyncRun of engine::runs::SyncRun
     }
+    /// The answer of revokeApiKey.
+    RevokeApiKeyPayload {
+        /// The key, which has ended; null when there are userErrors.
+        api_key: ApiKey of engine::access::ApiKey
+    }
+}
+
+macro_rules! issued {
+    ($($(#[$meta:meta])* $name:ident)+) => {$(
+        $(#[$meta])*
+        #[derive(SimpleObject)]
+        pub(crate) struct $name {
+            /// The key; null when there are userErrors.
+            api_key: Option<ApiKey>,
+            /// What its holder sends as `Authorization: Bearer …`. It is shown here and never again; null when there are
+            /// userErrors.
+            secret: Option<String>,
+            /// What the caller did wrong; empty when it was done.
+            user_errors: Vec<UserError>,
+        }
+
+        impl From<Outcome<IssuedKey>> for $name {
+            fn from(outcome: Outcome<IssuedKey>) -> Self {
+                match outcome {
+                    Outcome::Done(issued) => Self {
+                        api_key: Some(ApiKey(issued.key)),
+                        secret: Some(issued.secret.expose_secret().to_owned()),
+                        user_errors: Vec::new(),
+                    },
+                    Outcome::Refused(refusals) => Self {
+                        api_key: None,
+                        secret: None,
+                        user_errors: errors(refusals),
+                    },
+                }
+            }
+        }
+    )+};
+}
+
+issued! {
+    /// The answer of createApiKey.
+    CreateApiKeyPayload
+    /// The answer of rotateApiKey.
+    RotateApiKeyPayload
 }
 
 /// The answer of deleteIntegration.

@@ -1,5 +1,6 @@
 //! The queries. Each field looks something up and wraps it; what is not there is null.
 
+mod api_keys;
 mod clients;
 mod connectors;
 mod dead_letters;
@@ -21,4 +22,5 @@ pub(crate) struct Query(
     runs::RunQueries,
     dead_letters::DeadLetterQueries,
     overview::OverviewQueries,
+    api_keys::ApiKeyQueries,
 );

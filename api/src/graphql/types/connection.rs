@@ -4,7 +4,7 @@
 use async_graphql::{Context, OutputType, Result, SimpleObject};
 use engine::{PageRequest, Paged};
 
-use super::{Client, Connector, DeadLetter, Integration, LogEntry, Record, SkippedTick, SyncRun};
+use super::{ApiKey, Client, Connector, DeadLetter, Integration, LogEntry, Record, SkippedTick, SyncRun};
 use crate::graphql::context::{actor, engine_of, loaders, owner};
 use crate::graphql::loaders::{IntegrationsCounted, RunsCounted};
 
@@ -63,6 +63,7 @@ pub(crate) enum Total {
     Integrations(engine::integrations::IntegrationFilter),
     SyncRuns(engine::runs::SyncRunFilter),
     DeadLetters(engine::deadletters::DeadLetterFilter),
+    ApiKeys(Option<engine::ids::ClientId>),
 }
 
 impl Total {
@@ -78,6 +79,7 @@ impl Total {
             }
             Self::SyncRuns(filter) => owner(loaders(ctx).load_one(RunsCounted(filter.clone())).await?)?,
             Self::DeadLetters(filter) => engine.dead_letters().count(actor, filter).await?,
+            Self::ApiKeys(client) => engine.api_keys().count(actor, *client).await?,
         };
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
@@ -165,6 +167,8 @@ counted! {
     SyncRunConnection, SyncRunEdge of SyncRun;
     /// A list of dead letters, newest first.
     DeadLetterConnection, DeadLetterEdge of DeadLetter;
+    /// A list of API keys, newest first.
+    ApiKeyConnection, ApiKeyEdge of ApiKey;
 }
 
 uncounted! {
@@ -187,7 +191,7 @@ macro_rules! can_be_impossible {
     )+};
 }
 
-can_be_impossible! { IntegrationConnection SyncRunConnection DeadLetterConnection }
+can_be_impossible! { IntegrationConnection SyncRunConnection DeadLetterConnection ApiKeyConnection }
 
 /// The page that a field's arguments ask for.
 pub(crate) fn page(

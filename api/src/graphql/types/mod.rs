@@ -1,5 +1,6 @@
 //! What answers are made of: each type wraps an engine model and resolves from it, or through a loader.
 
+mod api_key;
 mod client;
 mod connection;
 mod connector;
@@ -18,6 +19,7 @@ mod user_error;
 mod viewer;
 mod words;
 
+pub(crate) use self::api_key::ApiKey;
 pub(crate) use self::client::Client;
 pub(crate) use self::connection::*;
 pub(crate) use self::connector::Connector;

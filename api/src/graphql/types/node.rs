@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, Interface, Result};
 use engine::ids::AnyId;
 
-use super::{Client, Connector, DeadLetter, Event, Integration, Record, SyncRun};
+use super::{ApiKey, Client, Connector, DeadLetter, Event, Integration, Record, SyncRun};
 use crate::graphql::context::{actor, engine_of, loaders};
 
 /// Something with an id that node(id:) finds again.
@@ -28,6 +28,8 @@ pub(crate) enum Node {
     DeadLetter(DeadLetter),
     /// `evt_…`
     Event(Event),
+    /// `key_…`
+    ApiKey(ApiKey),
 }
 
 impl Node {
@@ -63,7 +65,12 @@ impl Node {
                 .find(actor, id)
                 .await?
                 .map(|found| Event(found).into()),
-            Some(AnyId::ScheduleId(_) | AnyId::ApiKeyId(_)) | None => None,
+            Some(AnyId::ApiKeyId(id)) => engine
+                .api_keys()
+                .find(actor, id)
+                .await?
+                .map(|found| ApiKey(found).into()),
+            Some(AnyId::ScheduleId(_)) | None => None,
         })
     }
 }

@@ -259,9 +259,9 @@ words! {
 /// Who the caller is.
 #[derive(Enum, Debug, Copy, Clone, PartialEq, Eq)]
 pub(crate) enum ActorKind {
-    /// Holds the operator's key.
+    /// Holds the operator's key, or a key or a token that no client binds.
     Operator,
-    /// Holds a client's key.
+    /// Holds a client's key or token.
     Client,
     /// Calls over loopback while no operator key is set, with an operator's rights.
     AnonymousLoopback,

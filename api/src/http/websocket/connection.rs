@@ -12,6 +12,7 @@ use tracing::{Instrument, Span};
 
 use super::PROTOCOL;
 use super::message::{FromClient, FromServer, read};
+use crate::auth::{Denied, Session};
 use crate::graphql::{self, Caller, Code};
 use crate::http::{Api, Parameters};
 
@@ -62,6 +63,8 @@ pub(super) struct Connection {
     authorization: Option<String>,
     /// Known once connection_init was accepted.
     actor: Option<Actor>,
+    /// Ends with the credential.
+    session: Option<Session>,
     initialised: bool,
     heard: bool,
     operations: StreamMap<String, Operation>,
@@ -73,6 +76,7 @@ impl Connection {
             api,
             authorization,
             actor: None,
+            session: None,
             initialised: false,
             heard: true,
             operations: StreamMap::new(),
@@ -119,6 +123,9 @@ impl Connection {
                 () = &mut init_deadline, if !self.initialised => {
                     Err(Close::new(4408, "Connection initialisation timeout").into())
                 }
+                () = ended(&mut self.session) => {
+                    Err(Close::new(4403, "Forbidden: the credential has ended").into())
+                }
                 _ = heartbeat.tick() => self.ping(socket).await,
                 () = stopping.cancelled() => Err(Close::new(1001, "The server is stopping").into()),
             };
@@ -146,8 +153,16 @@ impl Connection {
                 }
                 self.initialised = true;
                 let authorization = authorization.or_else(|| self.authorization.take());
-                let actor = self.api.gate.authenticate(authorization.as_deref());
-                self.actor = Some(actor.map_err(|_| Close::new(4403, "Forbidden"))?);
+                let admitted = self.api.gate.authenticate(authorization.as_deref()).await;
+                let admitted = admitted.map_err(|denied| match denied {
+                    Denied::Unauthenticated => Close::new(4403, "Forbidden"),
+                    Denied::Failed(error) => {
+                        tracing::warn!(error = %error.chain(), "nobody can tell who connects");
+                        Close::new(1013, "Try again later")
+                    }
+                })?;
+                self.session = Some(self.api.sessions.open(&self.api.engine, &admitted));
+                self.actor = Some(admitted.actor);
                 send(socket, &FromServer::Ack).await
             }
             FromClient::Ping => send(socket, &FromServer::Pong).await,
@@ -231,6 +246,14 @@ impl Connection {
             return Err(End::Gone);
         }
         transmit(socket, Message::Ping(bytes::Bytes::new())).await
+    }
+}
+
+/// Ends with the session, where there is one already.
+async fn ended(session: &mut Option<Session>) {
+    match session {
+        Some(session) => session.ended().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -72,7 +72,9 @@ fn authorization(payload: Map<String, Value>) -> Option<String> {
         .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
         .and_then(|(_, value)| match value {
             Value::String(value) => Some(value),
-            _ => None,
+            Value::Null => None,
+            // A credential, and not one of ours.
+            _ => Some(String::new()),
         })
 }
 

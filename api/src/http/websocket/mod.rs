@@ -44,8 +44,7 @@ pub(super) async fn upgrade(
     };
     let authorization = headers
         .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+        .map(|value| value.to_str().unwrap_or_default().to_owned());
     let span = tracing::Span::current();
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)

@@ -1,0 +1,190 @@
+//! API keys and their secrets.
+
+use entity::Timestamp;
+use entity::api_key::{ActiveModel, Column, Entity, Model};
+use entity::api_key_secret as secret;
+use entity::ids::{ApiKeyId, ClientId};
+use sea_orm::sea_query::LockType;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QuerySelect, Select, Set,
+};
+
+use super::keyset;
+use crate::access::Scope;
+use crate::page::{OrderDirection, Window};
+
+fn within(scope: Scope) -> Select<Entity> {
+    match scope {
+        Scope::All => Entity::find(),
+        Scope::Client(client) => Entity::find().filter(Column::ClientId.eq(client)),
+    }
+}
+
+/// Writes a key.
+pub(crate) async fn insert(connection: &impl ConnectionTrait, key: Model) -> Result<(), DbErr> {
+    Entity::insert(key.into_active_model())
+        .exec_without_returning(connection)
+        .await
+        .map(|_| ())
+}
+
+/// Writes a secret.
+pub(crate) async fn insert_secret(
+    connection: &impl ConnectionTrait,
+    row: secret::Model,
+) -> Result<(), DbErr> {
+    secret::Entity::insert(row.into_active_model())
+        .exec_without_returning(connection)
+        .await
+        .map(|_| ())
+}
+
+/// The key, if it is in scope, kept from changing until the transaction ends.
+pub(crate) async fn lock(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    key: ApiKeyId,
+) -> Result<Option<Model>, DbErr> {
+    within(scope)
+        .filter(Column::Id.eq(key))
+        .lock(LockType::NoKeyUpdate)
+        .one(connection)
+        .await
+}
+
+/// Writes back a key that was locked.
+pub(crate) async fn update(connection: &impl ConnectionTrait, change: ActiveModel) -> Result<Model, DbErr> {
+    change.update(connection).await
+}
+
+/// These keys, as far as they are in scope.
+pub(crate) async fn by_ids(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    keys: &[ApiKeyId],
+) -> Result<Vec<Model>, DbErr> {
+    within(scope)
+        .filter(Column::Id.is_in(keys.iter().copied()))
+        .all(connection)
+        .await
+}
+
+fn matching(scope: Scope, client: Option<ClientId>) -> Select<Entity> {
+    let query = within(scope);
+    match client {
+        Some(client) => query.filter(Column::ClientId.eq(client)),
+        None => query,
+    }
+}
+
+/// A page of keys, newest first; of one client where it is given.
+pub(crate) async fn page(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    client: Option<ClientId>,
+    window: &Window<ApiKeyId>,
+) -> Result<Vec<Model>, DbErr> {
+    let columns = [sea_orm::sea_query::Expr::col(Column::Id)];
+    keyset::window(
+        matching(scope, client),
+        &columns,
+        OrderDirection::Desc,
+        window,
+        |key| vec![(*key).into()],
+    )
+    .all(connection)
+    .await
+}
+
+/// How many keys there are.
+pub(crate) async fn count(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    client: Option<ClientId>,
+) -> Result<u64, DbErr> {
+    matching(scope, client).count(connection).await
+}
+
+/// How many keys of this client, or of the operator's own, nobody has revoked.
+pub(crate) async fn count_unrevoked(
+    connection: &impl ConnectionTrait,
+    client: Option<ClientId>,
+) -> Result<u64, DbErr> {
+    let owner = match client {
+        Some(client) => Column::ClientId.eq(client),
+        None => Column::ClientId.is_null(),
+    };
+    Entity::find()
+        .filter(owner)
+        .filter(Column::RevokedAt.is_null())
+        .count(connection)
+        .await
+}
+
+/// The secrets of these prefixes, with their keys.
+pub(crate) async fn presented(
+    connection: &impl ConnectionTrait,
+    prefixes: &[&str],
+) -> Result<Vec<(secret::Model, Model)>, DbErr> {
+    let secrets = secret::Entity::find()
+        .filter(secret::Column::Prefix.is_in(prefixes.iter().copied()))
+        .all(connection)
+        .await?;
+    let ids: Vec<ApiKeyId> = secrets.iter().map(|secret| secret.api_key_id).collect();
+    let keys = by_ids(connection, Scope::All, &ids).await?;
+    let key_of = |secret: secret::Model| {
+        let key = keys.iter().find(|key| key.id == secret.api_key_id)?.clone();
+        Some((secret, key))
+    };
+    Ok(secrets.into_iter().filter_map(key_of).collect())
+}
+
+/// Ends a key's secrets at this time, those that do not end before it; those that have ended go.
+pub(crate) async fn end_secrets(
+    connection: &impl ConnectionTrait,
+    key: ApiKeyId,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<(), DbErr> {
+    secret::Entity::delete_many()
+        .filter(secret::Column::ApiKeyId.eq(key))
+        .filter(secret::Column::ValidUntil.lte(now))
+        .exec(connection)
+        .await?;
+    let later = Condition::any()
+        .add(secret::Column::ValidUntil.is_null())
+        .add(secret::Column::ValidUntil.gt(at));
+    secret::Entity::update_many()
+        .set(secret::ActiveModel {
+            valid_until: Set(Some(at)),
+            ..Default::default()
+        })
+        .filter(secret::Column::ApiKeyId.eq(key))
+        .filter(later)
+        .exec(connection)
+        .await
+        .map(|_| ())
+}
+
+/// Notes that a key was shown, unless that was noted since `unless_since`.
+pub(crate) async fn touch(
+    connection: &impl ConnectionTrait,
+    key: ApiKeyId,
+    now: Timestamp,
+    unless_since: Timestamp,
+) -> Result<(), DbErr> {
+    let long_ago = Condition::any()
+        .add(Column::LastUsedAt.is_null())
+        .add(Column::LastUsedAt.lt(unless_since));
+    Entity::update_many()
+        .set(ActiveModel {
+            last_used_at: Set(Some(now)),
+            ..Default::default()
+        })
+        .filter(Column::Id.eq(key))
+        .filter(long_ago)
+        .exec(connection)
+        .await
+        .map(|_| ())
+}
