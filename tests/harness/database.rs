@@ -214,21 +214,43 @@ impl TestDatabase {
     pub async fn dump(&self) -> Dump {
         let mut tables = BTreeMap::new();
         for (table, order) in DUMPED {
-            let sql = if self.is_sqlite() {
-                let columns = self
-                    .texts(&format!("SELECT name FROM pragma_table_info('{table}')"))
-                    .await
-                    .iter()
-                    .map(|column| format!("quote(\"{column}\")"))
-                    .collect::<Vec<_>>()
-                    .join(" || ',' || ");
-                format!("SELECT {columns} FROM {table} ORDER BY {order}")
-            } else {
-                format!("SELECT row_to_json({table})::text FROM {table} ORDER BY {order}")
-            };
-            tables.insert(table, self.texts(&sql).await);
+            tables.insert(table, self.table(table, order).await);
         }
         Dump(tables)
+    }
+
+    /// Every row of every table as text, the tables by name.
+    ///
+    /// # Panics
+    /// When a table cannot be read.
+    pub async fn rows(&self) -> BTreeMap<String, Vec<String>> {
+        let names = if self.is_sqlite() {
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        } else {
+            "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'"
+        };
+        let mut tables = BTreeMap::new();
+        for name in self.texts(names).await {
+            let rows = self.table(&name, "1").await;
+            tables.insert(name, rows);
+        }
+        tables
+    }
+
+    async fn table(&self, table: &str, order: &str) -> Vec<String> {
+        let sql = if self.is_sqlite() {
+            let columns = self
+                .texts(&format!("SELECT name FROM pragma_table_info('{table}')"))
+                .await
+                .iter()
+                .map(|column| format!("quote(\"{column}\")"))
+                .collect::<Vec<_>>()
+                .join(" || ',' || ");
+            format!("SELECT {columns} FROM {table} ORDER BY {order}")
+        } else {
+            format!("SELECT row_to_json(\"{table}\")::text FROM \"{table}\" ORDER BY {order}")
+        };
+        self.texts(&sql).await
     }
 
     fn backend(&self) -> DbBackend {

@@ -37,7 +37,7 @@ impl GraphQl {
         }
     }
 
-    /// With an operator key.
+    /// With an operator key, or an API key, or a token.
     #[must_use]
     pub fn with_key(mut self, key: &str) -> Self {
         self.key = Some(key.to_owned());
@@ -85,6 +85,20 @@ impl GraphQl {
             request = request.bearer_auth(key);
         }
         request.send().await?.json().await
+    }
+
+    /// The answer as it came.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn raw(&self, query: &str) -> String {
+        let request = self.http.post(format!("http://{}/graphql", self.address));
+        let mut request = request.json(&json!({ "query": query }));
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key);
+        }
+        let answer = request.send().await.expect("the server answers");
+        answer.text().await.expect("a whole answer")
     }
 
     /// The `data` of an answer without errors.

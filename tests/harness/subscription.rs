@@ -12,7 +12,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use crate::PATIENCE;
 
 /// One open subscription.
-pub struct Subscription(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Subscription(WebSocketStream<MaybeTlsStream<TcpStream>>, Option<u16>);
 
 impl Subscription {
     /// Connects, initialises and subscribes.
@@ -20,6 +20,14 @@ impl Subscription {
     /// # Panics
     /// When the server does not acknowledge.
     pub async fn open(address: SocketAddr, query: &str, variables: Value) -> Self {
+        Self::open_with(address, None, query, variables).await
+    }
+
+    /// Connects, initialises with a key, and subscribes.
+    ///
+    /// # Panics
+    /// When the server does not acknowledge.
+    pub async fn open_with(address: SocketAddr, key: Option<&str>, query: &str, variables: Value) -> Self {
         let mut request = format!("ws://{address}/graphql/ws")
             .into_client_request()
             .expect("a request");
@@ -30,8 +38,10 @@ impl Subscription {
         let (socket, _) = tokio_tungstenite::connect_async(request)
             .await
             .expect("the WebSocket opens");
-        let mut this = Self(socket);
-        this.send(json!({ "type": "connection_init" })).await;
+        let mut this = Self(socket, None);
+        let payload = key.map(|key| json!({ "Authorization": format!("Bearer {key}") }));
+        this.send(json!({ "type": "connection_init", "payload": payload }))
+            .await;
         assert_eq!(this.receive().await.expect("an answer")["type"], "connection_ack");
         this.send(
             json!({ "id": "1", "type": "subscribe", "payload": { "query": query, "variables": variables } }),
@@ -73,16 +83,32 @@ impl Subscription {
             .expect("the server reads");
     }
 
-    async fn receive(&mut self) -> Option<Value> {
+    /// The next message of the protocol as it is; `None` once the connection is closed.
+    ///
+    /// # Panics
+    /// When nothing comes.
+    pub async fn receive(&mut self) -> Option<Value> {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.0.next())
                 .await
                 .expect("a message in time")?;
             match message.expect("a whole message") {
                 Message::Text(text) => return Some(serde_json::from_str(&text).expect("JSON")),
-                Message::Close(_) => return None,
+                Message::Close(frame) => {
+                    self.1 = frame.map(|frame| frame.code.into());
+                    return None;
+                }
                 _ => {}
             }
         }
+    }
+
+    /// With which code the server closed the connection, after whatever it still said.
+    ///
+    /// # Panics
+    /// When it does not close it.
+    pub async fn closed(&mut self) -> Option<u16> {
+        while self.receive().await.is_some() {}
+        self.1
     }
 }

@@ -193,6 +193,16 @@ impl Upstream {
         faults.extend((start..start + times).map(|index| (index, status)));
     }
 
+    /// Gives all records this name.
+    ///
+    /// # Panics
+    /// When a request handler panicked.
+    pub fn call_all(&self, name: &str) {
+        for item in self.shared.items.lock().expect("items").values_mut() {
+            item["name"] = name.into();
+        }
+    }
+
     /// Changes these records on a later day.
     ///
     /// # Panics
