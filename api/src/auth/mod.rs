@@ -1,6 +1,6 @@
 //! From credentials to an [`Actor`], and which requests may ask at all.
 //!
-//! A caller shows the operator's key or an API key, always as `Authorization: Bearer …`. With an operator key the address
+//! A caller shows the operator's key, an API key or a token of the issuer that is set, always as `Authorization: Bearer …`. With an operator key the address
 //! may be any. Without one it is loopback, and whoever reaches it and shows nothing is the operator, unless settings say
 //! otherwise: so the one thing to keep out is a web page that drives the API through somebody's browser, which is what
 //! [`loopback`] does.
@@ -10,6 +10,7 @@
 
 mod loopback;
 mod sessions;
+mod tokens;
 
 use chrono::{DateTime, Utc};
 use engine::access::KEY_MARK;
@@ -21,6 +22,7 @@ use subtle::ConstantTimeEq;
 
 pub(crate) use self::loopback::Loopback;
 pub(crate) use self::sessions::{Session, Sessions};
+use self::tokens::Tokens;
 
 /// Decides who a caller is.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(crate) struct Gate {
     operator: Option<[u8; 32]>,
     /// Without an operator key: whoever reaches loopback and is not a web page of somebody else.
     loopback: Option<Loopback>,
+    /// Whom an issuer of tokens vouches for, where one is set.
+    tokens: Option<Tokens>,
     /// Whether those are let in with nothing.
     anonymous: bool,
 }
@@ -73,7 +77,9 @@ impl Gate {
     /// The gate of these settings; `port` is the one that is really listened on.
     pub(crate) fn new(engine: Engine, settings: &ServerSettings, port: u16) -> Self {
         let key = settings.operator_key.as_ref();
+        let identity = settings.identity.clone();
         Self {
+            tokens: identity.map(|identity| Tokens::new(identity, &engine)),
             engine,
             operator: key.map(|key| Sha256::digest(key.expose_secret()).into()),
             loopback: key
@@ -113,7 +119,10 @@ impl Gate {
                 ends_at: presented.ends_at,
             });
         }
-        Err(Denied::Unauthenticated)
+        match &self.tokens {
+            Some(tokens) if Tokens::looks_like_one(token) => tokens.authenticate(&self.engine, token).await,
+            _ => Err(Denied::Unauthenticated),
+        }
     }
 
     fn is_operator_key(&self, token: &str) -> bool {

@@ -141,7 +141,7 @@ pub(super) async fn authenticate(
 }
 
 fn unauthenticated(id: &RequestId) -> Response<Body> {
-    let message = "Send the operator key or an API key as Authorization: Bearer <key>";
+    let message = "Send the operator key, an API key or a token as Authorization: Bearer <key>";
     let mut response = answer::failure(StatusCode::UNAUTHORIZED, Code::Unauthenticated, message, id);
     response
         .headers_mut()

@@ -72,8 +72,13 @@ impl Fixture {
     }
 
     pub(crate) async fn with(settings: ServerSettings) -> Self {
+        Self::on(settings, Arc::new(SystemClock)).await
+    }
+
+    /// On a clock of the test's own.
+    pub(crate) async fn on(settings: ServerSettings, clock: SharedClock) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let engine = engine(&folder).await;
+        let engine = engine(&folder, clock).await;
         let shutdown = Shutdown::new();
         let settings = ServerSettings {
             listen: "127.0.0.1:0".parse().unwrap(),
@@ -164,8 +169,7 @@ pub(crate) fn text(value: &Value) -> String {
         .to_owned()
 }
 
-async fn engine(folder: &TempDir) -> Engine {
-    let clock: SharedClock = Arc::new(SystemClock);
+async fn engine(folder: &TempDir, clock: SharedClock) -> Engine {
     let random = SystemRandom::shared();
     let db = Database::connect(&DatabaseSettings::sqlite(folder.path().join("test.db")))
         .await
@@ -173,7 +177,8 @@ async fn engine(folder: &TempDir) -> Engine {
     Migrator::up(db.for_migration(), None).await.unwrap();
     let http = HttpClient::new(
         NetworkPolicy {
-            allow_networks: Vec::new(),
+            // Issuers of tokens that tests start.
+            allow_networks: vec!["127.0.0.1/32".parse().unwrap()],
             allow_addresses: Vec::new(),
         },
         HttpLimits::default(),

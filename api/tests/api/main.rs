@@ -15,5 +15,6 @@ mod loaders;
 mod schema;
 mod strangers;
 mod subscriptions;
+mod tokens;
 mod websocket;
 mod wire;

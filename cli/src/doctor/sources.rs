@@ -1,6 +1,6 @@
 //! Each setting, what it is, and who said so.
 
-use platform::settings::{KEYS, Key, LogFormat, Settings};
+use platform::settings::{IdentitySettings, KEYS, Key, LogFormat, Settings};
 
 use super::SettingReport;
 use crate::arguments::Typed;
@@ -67,6 +67,10 @@ fn value(key: &Key, settings: &Settings) -> String {
         "server.listen" => settings.server.listen.to_string(),
         "server.operator_key" => secret(settings.server.operator_key.is_some()),
         "server.anonymous_loopback" => settings.server.anonymous_loopback.to_string(),
+        "identity.issuer" => identity(settings, |identity| &identity.issuer),
+        "identity.audience" => identity(settings, |identity| &identity.audience),
+        "identity.client_claim" => identity(settings, |identity| &identity.client_claim),
+        "identity.scopes_claim" => identity(settings, |identity| &identity.scopes_claim),
         "server.allowed_origins" => list(settings.server.allowed_origins.clone()),
         "database.url" => settings.database.url.to_string(),
         "database.max_connections" => settings.database.max_connections.to_string(),
@@ -122,6 +126,11 @@ fn value(key: &Key, settings: &Settings) -> String {
         // A key that is newer than this table: better unsaid than leaked.
         _ => "?".to_owned(),
     }
+}
+
+fn identity(settings: &Settings, part: fn(&IdentitySettings) -> &String) -> String {
+    let identity = settings.server.identity.as_ref();
+    identity.map_or_else(|| "no issuer".to_owned(), |identity| part(identity).clone())
 }
 
 #[cfg(test)]

@@ -128,6 +128,12 @@ impl ConnectorRuntime {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The guarded client: for calls to whomever else the settings name.
+    #[must_use]
+    pub fn http(&self) -> &HttpClient {
+        &self.http
+    }
+
     /// How much of them is let through.
     #[must_use]
     pub fn protection(&self) -> Protection {

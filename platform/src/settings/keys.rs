@@ -71,6 +71,21 @@ pub const KEYS: &[Key] = &[
         "server.allowed_origins",
         "origins of web pages that may call, beside our own",
     ),
+    key(
+        "identity.issuer",
+        "SYNCLINE_OIDC_ISSUER",
+        "an OpenID Connect issuer whose tokens are let in",
+    ),
+    key(
+        "identity.audience",
+        "SYNCLINE_OIDC_AUDIENCE",
+        "for whom the issuer's tokens must be made",
+    ),
+    in_file(
+        "identity.client_claim",
+        "the claim with the client's slug or id, or * for an operator's own people",
+    ),
+    in_file("identity.scopes_claim", "the claim with the scopes"),
     secret("database.url", "DATABASE_URL", "sqlite://PATH or postgres://…"),
     key(
         "database.max_connections",

@@ -11,6 +11,7 @@
 
 mod coordination;
 mod database;
+mod identity;
 mod keys;
 mod network;
 mod protection;
@@ -31,6 +32,7 @@ use url::Url;
 
 pub use coordination::{CoordinationSettings, RedisUrl};
 pub use database::{DatabaseLocation, DatabaseSettings, DatabaseUrl};
+pub use identity::IdentitySettings;
 pub use keys::{KEYS, Key};
 pub use network::NetworkSettings;
 pub use protection::ProtectionSettings;

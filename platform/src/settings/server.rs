@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::identity::IdentitySettings;
 use super::sources::{Fault, Sources};
 
 /// An operator key shorter than this can be guessed.
@@ -21,6 +22,8 @@ pub struct ServerSettings {
     pub allowed_origins: Vec<String>,
     /// Whether loopback without an operator key is served to whoever shows no credential.
     pub anonymous_loopback: bool,
+    /// `[identity]`: an issuer whose tokens are let in.
+    pub identity: Option<IdentitySettings>,
 }
 
 impl Default for ServerSettings {
@@ -30,6 +33,7 @@ impl Default for ServerSettings {
             operator_key: None,
             allowed_origins: Vec::new(),
             anonymous_loopback: true,
+            identity: None,
         }
     }
 }
@@ -48,6 +52,7 @@ impl ServerSettings {
             anonymous_loopback: sources
                 .parse("server.anonymous_loopback", "true or false")?
                 .unwrap_or(default.anonymous_loopback),
+            identity: IdentitySettings::read(sources)?,
         })
     }
 
@@ -81,6 +86,9 @@ impl ServerSettings {
                 ));
             }
             _ => {}
+        }
+        if let Some(identity) = &self.identity {
+            identity.validate()?;
         }
         for origin in &self.allowed_origins {
             let is_origin = Url::parse(origin)
