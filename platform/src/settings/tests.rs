@@ -212,6 +212,21 @@ fn a_wrong_value_is_told_with_its_place_and_what_would_be_right() {
             [("", "")],
             "server.allowed_origins in syncline.toml has",
         ),
+        (
+            "[identity]\nissuer = 'https://login.example'",
+            [("", "")],
+            "SYNCLINE_OIDC_AUDIENCE is not set, and identity.issuer is",
+        ),
+        (
+            "[identity]\naudience = 'syncline'",
+            [("SYNCLINE_OIDC_ISSUER", "http://login.example")],
+            "SYNCLINE_OIDC_ISSUER is \"http://login.example\", must be an https URL",
+        ),
+        (
+            "",
+            [("SYNCLINE_ANONYMOUS_LOOPBACK", "no")],
+            "SYNCLINE_ANONYMOUS_LOOPBACK is \"no\", must be true or false",
+        ),
         ("", [("SYNCLINE_MASTER_KEY", "x")], ""),
     ] {
         match load(file, &environment, Overrides::default()) {
