@@ -111,35 +111,26 @@ impl Fired {
 
 async fn fire_batch(engine: &Engine, which: Which<'_>) -> Result<Batch> {
     let transaction = engine.begin_accepted().await?;
-    // After the turn to write has come: what is due is judged by the time at which it is fired.
-    let now = engine.clock.now();
-    let due = ticks::take(&transaction, which, now, BATCH).await?;
-    let alone = matches!(which, Which::One(_));
-    if alone && let [schedule] = due.unreadable[..] {
-        transaction.rollback().await?;
-        tracing::error!(%schedule, "a schedule's row cannot be read by this version; it stays due");
-        return Ok(Batch::default());
-    }
-    let mut plan = Plan::of(&transaction, due.schedules, alone, now).await?;
-    plan.apart.extend(due.unreadable);
-    if plan.decided.is_empty() {
-        transaction.rollback().await?;
-        return Ok(Batch {
-            apart: plan.apart,
-            ..Batch::default()
-        });
-    }
-    let moved = ticks::move_on(&transaction, &plan.moves(), now).await?;
-    plan.decided
-        .retain(|decided| moved.contains(&decided.schedule.id));
-    let skipped = plan.skipped();
-    ticks::skip(&transaction, &skipped).await?;
-    let mut cancelled = Vec::new();
-    for run in plan.replaced() {
-        cancelled.extend(cancel(&transaction, engine, run, now).await?);
-    }
-    let queued = enqueue_all(&transaction, engine, plan.new_runs(engine)).await?;
+    let planned = match plan_batch(engine, &transaction, which).await {
+        Ok(Planned::Fired(fired)) => fired,
+        Ok(Planned::Nothing(batch)) => {
+            transaction.rollback().await?;
+            return Ok(batch);
+        }
+        Err(error) => {
+            // A transaction that is only dropped ends at some later time, and until then holds rows that are fired alone
+            // next: they would be passed over.
+            transaction.rollback().await?;
+            return Err(error);
+        }
+    };
     transaction.commit().await?;
+    let FiredBatch {
+        plan,
+        queued,
+        cancelled,
+        skipped,
+    } = planned;
     for run in &cancelled {
         told(engine, run).await;
         engine.notify(topics::CANCEL, &run.id.to_string()).await;
@@ -157,6 +148,56 @@ async fn fire_batch(engine: &Engine, which: Which<'_>) -> Result<Batch> {
         took: true,
         apart: plan.apart,
     })
+}
+
+/// What a transaction is to end with.
+enum Planned {
+    /// A commit.
+    Fired(FiredBatch),
+    /// Nothing was changed.
+    Nothing(Batch),
+}
+
+struct FiredBatch {
+    plan: Plan,
+    queued: Vec<Run>,
+    cancelled: Vec<Run>,
+    skipped: Vec<Skipped>,
+}
+
+async fn plan_batch(engine: &Engine, transaction: &WriteTransaction, which: Which<'_>) -> Result<Planned> {
+    // After the turn to write has come: what is due is judged by the time at which it is fired.
+    let now = engine.clock.now();
+    let due = ticks::take(transaction, which, now, BATCH).await?;
+    let alone = matches!(which, Which::One(_));
+    if alone && let [schedule] = due.unreadable[..] {
+        tracing::error!(%schedule, "a schedule's row cannot be read by this version; it stays due");
+        return Ok(Planned::Nothing(Batch::default()));
+    }
+    let mut plan = Plan::of(transaction, due.schedules, alone, now).await?;
+    plan.apart.extend(due.unreadable);
+    if plan.decided.is_empty() {
+        return Ok(Planned::Nothing(Batch {
+            apart: plan.apart,
+            ..Batch::default()
+        }));
+    }
+    let moved = ticks::move_on(transaction, &plan.moves(), now).await?;
+    plan.decided
+        .retain(|decided| moved.contains(&decided.schedule.id));
+    let skipped = plan.skipped();
+    ticks::skip(transaction, &skipped).await?;
+    let mut cancelled = Vec::new();
+    for run in plan.replaced() {
+        cancelled.extend(cancel(transaction, engine, run, now).await?);
+    }
+    let queued = enqueue_all(transaction, engine, plan.new_runs(engine)).await?;
+    Ok(Planned::Fired(FiredBatch {
+        plan,
+        queued,
+        cancelled,
+        skipped,
+    }))
 }
 
 /// A schedule, and what is to become of it.
