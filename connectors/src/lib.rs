@@ -325,7 +325,11 @@ impl Connector {
         let secrets = self.plan.spec.secret_texts(&config);
         let budget = self.plan.api_budget.clone();
         let session = Session::new(context.clone(), config, secrets, budget);
-        Arc::new(session.with_jobs_at_once(self.plan.max_concurrent_async_job_count.as_ref()))
+        Arc::new(
+            session
+                .with_jobs_at_once(self.plan.max_concurrent_async_job_count.as_ref())
+                .with_concurrency(self.plan.concurrency.as_ref()),
+        )
     }
 }
 

@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 
 use super::merge::Part;
 use super::token::Token;
-use crate::manifest::components::{ApiBudget, Condition, Integer, JsonTemplate, Number, Text, TextMap};
+use crate::manifest::components::{
+    ApiBudget, ConcurrencyLevel, Condition, Integer, JsonTemplate, Number, Text, TextMap,
+};
 use crate::read::{Note, NoteLevel, PageStats, ReadContext, ReadError};
 use crate::template::{Scope, TemplateError, ValidTypes, Variable};
 
@@ -29,9 +31,15 @@ pub(crate) struct Session {
     /// Jobs that run, of all streams that are read, and how many may.
     jobs: Arc<AtomicUsize>,
     jobs_at_once: usize,
+    side_by_side: usize,
     /// By what was asked for; the lock is held while asking, so that a token is asked for once.
     pub(super) tokens: tokio::sync::Mutex<HashMap<String, Arc<Token>>>,
 }
+
+/// Slices that are read side by side where the manifest does not say how many.
+const SIDE_BY_SIDE: usize = 4;
+/// More than this would be more than one stream should have of anybody's server, whatever the manifest says.
+const MOST_SIDE_BY_SIDE: usize = 50;
 
 /// A running job's place; it is free again when this is dropped.
 pub(crate) struct Place(Arc<AtomicUsize>);
@@ -60,6 +68,7 @@ impl Session {
             notes: Mutex::new(Vec::new()),
             jobs: Arc::default(),
             jobs_at_once: 1,
+            side_by_side: SIDE_BY_SIDE,
             tokens: tokio::sync::Mutex::new(HashMap::new()),
         };
         for secret in &secrets {
@@ -79,6 +88,22 @@ impl Session {
             .unwrap_or(1)
             .max(1);
         self
+    }
+
+    /// The same session, for so many slices side by side.
+    pub(crate) fn with_concurrency(mut self, level: Option<&ConcurrencyLevel>) -> Self {
+        if let Some(level) = level {
+            let told = self.integer(&level.default_concurrency, &[]).ok();
+            let told = told.map(|told| level.max_concurrency.map_or(told, |most| told.min(most)));
+            let told = told.and_then(|told| usize::try_from(told).ok());
+            self.side_by_side = told.unwrap_or(SIDE_BY_SIDE).clamp(1, MOST_SIDE_BY_SIDE);
+        }
+        self
+    }
+
+    /// How many slices may be read side by side.
+    pub(crate) fn side_by_side(&self) -> usize {
+        self.side_by_side
     }
 
     /// How many jobs may run at once.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::book::Book;
 use super::cutting::Cut;
 use super::stream::StreamReader;
-use super::walk::Walk;
+use super::walk::{Planned, Walk};
 use super::{ErrorKind, ReadError};
 use crate::http::session::Session;
 use crate::manifest::components::StreamPlan;
@@ -15,7 +15,7 @@ pub(crate) async fn try_stream(session: &Arc<Session>, plan: &Arc<StreamPlan>) -
     let reader = StreamReader::new(session, plan, session.context.clock.now())?;
     let mut book = Book::open(&reader, None)?;
     let mut walk = Walk::new(&reader, None);
-    let Some(mut step) = walk.advance(&mut book).await? else {
+    let Some(Planned { mut stop, .. }) = walk.next(&mut book).await? else {
         let message = format!(
             "The stream {} has nothing to try: its parent has no records.",
             plan.name
@@ -26,22 +26,18 @@ pub(crate) async fn try_stream(session: &Arc<Session>, plan: &Arc<StreamPlan>) -
         if session.context.cancel.is_cancelled() {
             return Err(ReadError::cancelled());
         }
-        book.take(walk.cursor(), step.entered);
-        let mut arrival = reader.fetch(&step.request).await?;
+        let request = stop.request();
+        let mut arrival = reader.fetch(&request).await?;
         let extracted = match arrival.cut(&reader).await? {
             Cut::Last(extracted) => extracted,
             // Rows are enough, and nothing was given before.
             Cut::Batch(..) | Cut::Changed => return Ok(()),
         };
-        let (token, digest) = reader.begin_digest(&mut walk, &step.request, &arrival, extracted)?;
-        let mapped = digest.finish(&reader, &step.request)?;
+        let (token, digest) = reader.begin_digest(&mut stop, &request, &arrival, extracted)?;
+        let mapped = digest.finish(&reader, &request)?;
         let found = !mapped.records.is_empty() || !mapped.rejected.is_empty();
-        if found || walk.turn(token)?.window_ends {
+        if found || stop.turn(token)?.window_ends {
             return Ok(());
-        }
-        match walk.advance(&mut book).await? {
-            Some(next) => step = next,
-            None => return Ok(()),
         }
     }
 }

@@ -12,8 +12,9 @@ use super::book::Book;
 use super::cutting::Cut;
 use super::page::Mapped;
 use super::slice::Slice;
+use super::stop::Stop;
 use super::stream::StreamReader;
-use super::walk::Walk;
+use super::walk::{Planned, Walk};
 use super::{ErrorKind, ReadError};
 use crate::http::session::Session;
 use crate::manifest::components::StreamPlan;
@@ -30,38 +31,49 @@ pub(super) async fn records(
     let reader = StreamReader::new(session, plan, session.context.clock.now())?;
     let mut book = Book::open(&reader, None)?;
     let mut walk = Walk::new(&reader, None);
-    while let Some(step) = walk.advance(&mut book).await? {
-        if session.context.cancel.is_cancelled() {
-            return Err(ReadError::cancelled());
+    while let Some(Planned { mut stop, .. }) = walk.next(&mut book).await? {
+        while !stop.is_done() {
+            if !page(&reader, &mut stop, visit).await? {
+                return Ok(());
+            }
         }
-        let mut arrival = reader.fetch(&step.request).await?;
-        let extracted = loop {
-            match arrival.cut(&reader).await? {
-                Cut::Last(extracted) => break extracted,
-                Cut::Batch(extracted, _) => {
-                    let mapped = reader.map(&step.request, extracted)?;
-                    if !show(&step.request.slice, &mapped, visit)? {
-                        return Ok(());
-                    }
-                }
-                Cut::Changed => {
-                    return Err(ReadError::new(
-                        ErrorKind::Upstream,
-                        "CHANGED",
-                        "The upstream's answer changed while it was read.",
-                    )
-                    .retryable());
+    }
+    walk.clear_jobs().await
+}
+
+async fn page(
+    reader: &StreamReader,
+    stop: &mut Stop,
+    visit: &mut (dyn FnMut(&Slice, Value) -> Result<More, ReadError> + Send),
+) -> Result<More, ReadError> {
+    if reader.session.context.cancel.is_cancelled() {
+        return Err(ReadError::cancelled());
+    }
+    let request = stop.request();
+    let mut arrival = reader.fetch(&request).await?;
+    let extracted = loop {
+        match arrival.cut(reader).await? {
+            Cut::Last(extracted) => break extracted,
+            Cut::Batch(extracted, _) => {
+                let mapped = reader.map(&request, extracted)?;
+                if !show(&request.slice, &mapped, visit)? {
+                    return Ok(false);
                 }
             }
-        };
-        let (token, digest) = reader.begin_digest(&mut walk, &step.request, &arrival, extracted)?;
-        let mapped = digest.finish(&reader, &step.request)?;
-        if !show(&step.request.slice, &mapped, visit)? {
-            return Ok(());
+            Cut::Changed => {
+                return Err(ReadError::new(
+                    ErrorKind::Upstream,
+                    "CHANGED",
+                    "The upstream's answer changed while it was read.",
+                )
+                .retryable());
+            }
         }
-        walk.turn(token)?;
-    }
-    Ok(())
+    };
+    let (token, digest) = reader.begin_digest(stop, &request, &arrival, extracted)?;
+    let mapped = digest.finish(reader, &request)?;
+    stop.turn(token)?;
+    show(&request.slice, &mapped, visit)
 }
 
 fn show(

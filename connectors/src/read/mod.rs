@@ -17,7 +17,6 @@
 
 mod book;
 pub(crate) mod check;
-mod current;
 pub(crate) mod cursor;
 pub(crate) mod cutting;
 mod delegation;
@@ -26,6 +25,7 @@ mod error;
 mod gathered;
 mod guard;
 mod jobs;
+mod lane;
 mod lookup;
 mod migrate;
 mod normalize;
@@ -38,8 +38,10 @@ pub(crate) mod producer;
 mod relay;
 pub(crate) mod schema;
 mod slice;
+mod stop;
 mod stream;
 mod substream;
+mod tour;
 mod transform;
 mod walk;
 

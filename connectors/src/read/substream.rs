@@ -15,8 +15,9 @@ use super::book::Book;
 use super::cutting::{Arrival, Cut};
 use super::page::{Mapped, PageRequest};
 use super::slice::Partition;
+use super::stop::Stop;
 use super::stream::{Parent, Router, StreamReader};
-use super::walk::Walk;
+use super::walk::{Planned, Walk};
 use crate::record::{self, Record};
 
 /// The partitions that the records of parents make, one parent after the other.
@@ -36,6 +37,8 @@ struct ParentWalk {
     reader: Arc<StreamReader>,
     walk: Walk,
     book: Book,
+    /// The slice that is being read.
+    stop: Option<Stop>,
     /// An answer of which there is more.
     rest: Option<(PageRequest, Arrival)>,
 }
@@ -171,6 +174,7 @@ impl ParentWalk {
             reader: Arc::clone(reader),
             walk: Walk::new(reader, state.as_ref()),
             book,
+            stop: None,
             rest: None,
         })
     }
@@ -196,6 +200,7 @@ impl ParentWalk {
             reader: Arc::clone(reader),
             walk,
             book,
+            stop: None,
             rest: None,
         })
     }
@@ -204,41 +209,45 @@ impl ParentWalk {
     /// make.
     async fn next_page(&mut self, parent: &Parent) -> Result<Option<(Value, Vec<Partition>)>, ReadError> {
         let reader = &Arc::clone(&self.reader);
+        if self.stop.as_ref().is_none_or(Stop::is_done) {
+            let Some(Planned { stop, entered }) = self.walk.next(&mut self.book).await? else {
+                return self.end().await.map(|()| None);
+            };
+            self.book.take(self.walk.cursor(), entered);
+            self.stop = Some(stop);
+        }
+        let Some(stop) = &mut self.stop else {
+            return Ok(None);
+        };
         let (request, mut arrival) = match self.rest.take() {
             Some(rest) => rest,
             None => {
-                let Some(step) = self.walk.advance(&mut self.book).await? else {
-                    let entered = self.walk.take_entered();
-                    self.book.take(self.walk.cursor(), entered);
-                    self.book.finish(self.walk.cursor(), self.walk.parent_states(), 0);
-                    return Ok(None);
-                };
-                self.book.take(self.walk.cursor(), step.entered);
-                let arrival = reader.fetch(&step.request).await?;
-                (step.request, arrival)
+                let request = stop.request();
+                let arrival = reader.fetch(&request).await?;
+                (request, arrival)
             }
         };
-        let position = self.position(parent);
+        let position = position(parent, &self.walk, &self.book, stop);
         let extracted = match arrival.cut(reader).await? {
             Cut::Last(extracted) => extracted,
             Cut::Batch(extracted, given) => {
                 let mapped = reader.map(&request, extracted)?;
                 self.book.observe(reader, &mapped);
-                self.walk.give(given);
+                stop.give(given);
                 let partitions = partitions(parent, &request, &mapped);
                 self.rest = Some((request, arrival));
                 return Ok(Some((position, partitions)));
             }
             Cut::Changed => {
                 // The same page again, from its first row.
-                self.walk.forget_given();
+                stop.forget_given();
                 return Ok(Some((position, Vec::new())));
             }
         };
-        let (token, digest) = reader.begin_digest(&mut self.walk, &request, &arrival, extracted)?;
+        let (token, digest) = reader.begin_digest(stop, &request, &arrival, extracted)?;
         let mapped = digest.finish(reader, &request)?;
         self.book.observe(reader, &mapped);
-        let turn = self.walk.turn(token)?;
+        let turn = stop.turn(token)?;
         if turn.window_ends {
             self.book
                 .close(self.walk.cursor(), turn.window.as_ref(), turn.partition_ends)?;
@@ -246,13 +255,21 @@ impl ParentWalk {
         Ok(Some((position, partitions(parent, &request, &mapped))))
     }
 
-    fn position(&self, parent: &Parent) -> Value {
-        let mut position = json!({ "at": self.walk.position(), "book": self.book.to_json() });
-        if parent.incremental && !parent.reader.routers.is_empty() {
-            position["state"] = self.book.state(self.walk.cursor()).unwrap_or(Value::Null);
-        }
-        position
+    async fn end(&mut self) -> Result<(), ReadError> {
+        self.walk.clear_jobs().await?;
+        let entered = self.walk.take_entered();
+        self.book.take(self.walk.cursor(), entered);
+        self.book.finish(self.walk.cursor(), self.walk.parent_states(), 0);
+        Ok(())
     }
+}
+
+fn position(parent: &Parent, walk: &Walk, book: &Book, stop: &Stop) -> Value {
+    let mut position = json!({ "at": walk.complete(stop.position()), "book": book.to_json() });
+    if parent.incremental && !parent.reader.routers.is_empty() {
+        position["state"] = book.state(walk.cursor()).unwrap_or(Value::Null);
+    }
+    position
 }
 
 fn partitions(parent: &Parent, request: &PageRequest, mapped: &Mapped) -> Vec<Partition> {

@@ -1,24 +1,20 @@
-//! The walk over a stream's pages: which one comes next, and where that is.
+//! The walk over a stream's slices: which one comes next, and where that is.
 //!
-//! The walk never looks at a record. That is what lets it run one page ahead of the mapping, and what makes a
-//! position mean the same thing before and after a crash.
+//! A slice is a partition, or a window of one. The walk gives them in order and never waits for one to be read, so several
+//! can be read side by side ([`super::lane`]) while everything that depends on their order does not notice.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::ReadError;
 use super::book::{Book, Entered};
-use super::current::{Current, Turn};
-use super::cursor::{CursorSettings, Moment, Progress, Windows};
-use super::cutting::{Arrival, Given};
-use super::guard::PageGuard;
+use super::cursor::{CursorSettings, Moment, Progress, Window, Windows, WindowsPosition};
 use super::jobs::Board;
-use super::page::PageRequest;
 use super::partition::Routers;
 use super::slice::{Partition, Slice};
+use super::stop::{Site, Stop};
 use super::stream::StreamReader;
 
 /// See the module.
@@ -27,26 +23,33 @@ pub(super) struct Walk {
     /// The reader's, or those of the run that is being resumed: its windows were planned to its own end.
     cursor: Option<Arc<CursorSettings>>,
     routers: Routers,
-    current: Option<Current>,
-    /// Partitions taken up since the last request.
+    /// The partition whose slices are being given.
+    partition: Option<Slices>,
+    /// The slice that a resumed run was cut off in.
+    cut_off: Option<Stop>,
+    /// Partitions taken up since the last slice.
     entered: Vec<Entered>,
-    /// The jobs, and the slices that are planned so that theirs run; none where the stream has no jobs.
+    /// None where the stream has no jobs.
     board: Option<Arc<Board>>,
-    ahead: VecDeque<Ahead>,
     /// The stream's state, for a source that looks at it itself.
     since: Option<Arc<Value>>,
 }
 
-/// A slice whose turn comes later, and the partitions that are taken up on the way to it.
-struct Ahead {
-    current: Current,
-    entered: Vec<Entered>,
+/// A slice, and the partitions that were taken up on the way to it.
+pub(super) struct Planned {
+    pub(super) stop: Stop,
+    pub(super) entered: Vec<Entered>,
 }
 
-/// The next page, and the partitions that were taken up on the way to it.
-pub(super) struct Step {
-    pub(super) request: PageRequest,
-    pub(super) entered: Vec<Entered>,
+/// The slices of a partition, one after the other.
+struct Slices {
+    partition: Partition,
+    routers: Arc<Value>,
+    bounds: Option<(Moment, Moment)>,
+    windows: Option<Windows>,
+    /// The next slice's window and the position after it; a partition without windows is one slice.
+    next: Option<(Option<Window>, Value)>,
+    since: Option<Arc<Value>>,
 }
 
 impl Walk {
@@ -56,10 +59,10 @@ impl Walk {
             reader: Arc::clone(reader),
             cursor: reader.cursor.clone().map(Arc::new),
             routers: Routers::new(reader, state),
-            current: None,
+            partition: None,
+            cut_off: None,
             entered: Vec::new(),
             board: reader.plan.retriever.jobs().map(|_| Arc::new(Board::new())),
-            ahead: VecDeque::new(),
             since: state
                 .filter(|_| reader.native.is_some())
                 .map(|state| Arc::new(state.clone())),
@@ -71,47 +74,66 @@ impl Walk {
         self.cursor.as_deref()
     }
 
-    /// Goes to the next page. Reads pages of parents where partitions come from them.
-    pub(super) fn advance<'a>(
+    /// The jobs, where the stream has some.
+    pub(super) fn board(&self) -> Option<&Arc<Board>> {
+        self.board.as_ref()
+    }
+
+    /// Goes to the next slice. Reads pages of parents where partitions come from them.
+    pub(super) fn next<'a>(
         &'a mut self,
         book: &'a mut Book,
-    ) -> BoxFuture<'a, Result<Option<Step>, ReadError>> {
+    ) -> BoxFuture<'a, Result<Option<Planned>, ReadError>> {
         Box::pin(async move {
+            if let Some(stop) = self.cut_off.take() {
+                return Ok(Some(self.planned(stop)));
+            }
             loop {
-                if let Some(current) = self.current.as_ref().filter(|current| !current.done) {
-                    return Ok(Some(Step {
-                        request: PageRequest {
-                            since: self.since.clone(),
-                            ..current.request(self.board.as_ref())
-                        },
-                        entered: std::mem::take(&mut self.entered),
-                    }));
-                }
-                if let Some(board) = self.board.clone() {
-                    self.plan_ahead(&board, book).await?;
-                    let Some(next) = self.ahead.pop_front() else {
-                        self.current = None;
-                        board.clear(&self.reader).await?;
-                        return Ok(None);
-                    };
-                    self.entered.extend(next.entered);
-                    self.current = Some(next.current);
-                    continue;
+                let slices = self.partition.as_mut();
+                if let Some(site) = slices.and_then(|slices| slices.next(self.cursor.as_deref())) {
+                    let stop = Stop::new(&self.reader, self.cursor.as_ref(), site);
+                    return Ok(Some(self.planned(stop)));
                 }
                 let Some(partition) = self.routers.next().await? else {
-                    self.current = None;
+                    self.partition = None;
                     return Ok(None);
                 };
                 let Some(entered) = book.enter(self.cursor.as_deref(), &partition)? else {
                     continue;
                 };
-                self.current = Some(self.begin(&partition, entered.progress.as_ref()));
+                self.partition = Some(self.slices(partition, entered.progress.as_ref()));
                 self.entered.push(entered);
             }
         })
     }
 
-    /// Partitions taken up after the last page, all of which had nothing to read.
+    /// A slice's position with everything that belongs to it.
+    pub(super) fn complete(&self, mut position: Value) -> Value {
+        if let Some(board) = &self.board {
+            position["jobs"] = board.position();
+        }
+        position
+    }
+
+    /// Deletes what is left of the jobs.
+    pub(super) async fn clear_jobs(&self) -> Result<(), ReadError> {
+        match &self.board {
+            Some(board) => board.clear(&self.reader).await,
+            None => Ok(()),
+        }
+    }
+
+    fn planned(&mut self, mut stop: Stop) -> Planned {
+        if let Some(board) = &self.board {
+            stop.plan_job(board);
+        }
+        Planned {
+            stop,
+            entered: std::mem::take(&mut self.entered),
+        }
+    }
+
+    /// Partitions taken up after the last slice, all of which had nothing to read.
     pub(super) fn take_entered(&mut self) -> Vec<Entered> {
         std::mem::take(&mut self.entered)
     }
@@ -121,7 +143,8 @@ impl Walk {
         self.routers.parent_states()
     }
 
-    fn begin(&self, partition: &Partition, progress: Option<&Progress>) -> Current {
+    /// The slices of the partition that the routers gave last.
+    fn slices(&self, partition: Partition, progress: Option<&Progress>) -> Slices {
         let windows = match (&self.cursor, progress) {
             (Some(settings), Some(progress)) => Some(Windows::plan(settings, progress)),
             _ => None,
@@ -132,158 +155,19 @@ impl Walk {
             }
             _ => None,
         };
-        let mut current = Current {
-            partition: partition.clone(),
-            windows,
-            window: None,
-            slice: Arc::new(Slice::new(partition, None)),
+        let mut slices = Slices {
+            partition,
+            routers: Arc::new(self.routers.position()),
             bounds,
-            token: None,
-            given: None,
-            guard: PageGuard::default(),
-            done: false,
-            routers: None,
-            job: None,
-            of_job: None,
-            target: 0,
+            windows,
+            next: None,
+            since: self.since.clone(),
         };
-        if current.windows.is_some() {
-            current.next_window(&self.reader, self.cursor.as_deref());
-        } else {
-            current.token = self.reader.initial_token();
+        match (&slices.windows, self.cursor.as_deref()) {
+            (Some(_), Some(settings)) => slices.draw(settings),
+            _ => slices.next = Some((None, Value::Null)),
         }
-        current
-    }
-
-    /// Plans slices, so that as many jobs run as may, and one more is ready when a place is free.
-    async fn plan_ahead(&mut self, board: &Board, book: &mut Book) -> Result<(), ReadError> {
-        let mut entered = Vec::new();
-        while self.ahead.len() <= self.reader.session.jobs_at_once() {
-            let last = self
-                .ahead
-                .back()
-                .map(|ahead| &ahead.current)
-                .or(self.current.as_ref());
-            let following = last.and_then(|last| last.following(&self.reader, self.cursor.as_deref()));
-            let mut current = match following {
-                Some(current) => current,
-                None => {
-                    let Some(partition) = self.routers.next().await? else {
-                        break;
-                    };
-                    let Some(taken) = book.enter(self.cursor.as_deref(), &partition)? else {
-                        continue;
-                    };
-                    let mut current = self.begin(&partition, taken.progress.as_ref());
-                    entered.push(taken);
-                    if current.done {
-                        continue;
-                    }
-                    current.routers = Some(self.routers.position());
-                    current
-                }
-            };
-            current.job = Some(board.plan(&current.slice));
-            self.ahead.push_back(Ahead {
-                current,
-                entered: std::mem::take(&mut entered),
-            });
-        }
-        self.entered.extend(entered);
-        Ok(())
-    }
-
-    /// What came of the page says of its job.
-    pub(super) fn arrived(&mut self, arrival: &Arrival) {
-        if let (Some(current), Some(of_job)) = (&mut self.current, &arrival.job) {
-            current.of_job = Some(of_job.clone());
-        }
-    }
-
-    /// Ends when there is a job that no position was written with; never where there are no jobs.
-    pub(super) async fn job_created(&self) {
-        match &self.board {
-            Some(board) => board.created().await,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// The page that was asked for has been read, and this is the token of the next.
-    pub(super) fn turn(&mut self, token: Option<Value>) -> Result<Turn, ReadError> {
-        let Some(current) = &mut self.current else {
-            return Ok(Turn::default());
-        };
-        current.given = None;
-        if let Some(token) = token {
-            current
-                .guard
-                .follow(&token, self.reader.session.context.limits.max_pages)?;
-            current.token = Some(token);
-            return Ok(Turn::default());
-        }
-        if let Some(job) = current.job {
-            let turn = current.turn_job(&self.reader, self.cursor.as_deref());
-            if let (Some(board), true) = (&self.board, turn.window_ends) {
-                board.spend(job);
-            }
-            return Ok(turn);
-        }
-        let window = current.window.take();
-        if current.windows.is_some() {
-            current.next_window(&self.reader, self.cursor.as_deref());
-        } else {
-            current.done = true;
-        }
-        Ok(Turn {
-            window,
-            window_ends: true,
-            partition_ends: current.done,
-        })
-    }
-
-    /// Looks for pages that repeat although their tokens count up.
-    pub(super) fn compare(&mut self, body: &bytes::Bytes) -> Result<(), ReadError> {
-        match &mut self.current {
-            Some(current) => current.guard.compare(body),
-            None => Ok(()),
-        }
-    }
-
-    /// The page's rows are not those that were given before: they are read from the first.
-    pub(super) fn forget_given(&mut self) {
-        if let Some(current) = &mut self.current {
-            current.given = None;
-        }
-    }
-
-    /// Rows of the page were given.
-    pub(super) fn give(&mut self, given: Given) {
-        if let Some(current) = &mut self.current {
-            current.given = Some(given);
-        }
-    }
-
-    /// Where the walk stands: before the page that [`Self::advance`] gives, or gave last.
-    pub(super) fn position(&self) -> Value {
-        let Some(current) = &self.current else {
-            return Value::Null;
-        };
-        let bounds = self
-            .cursor
-            .as_ref()
-            .map(|settings| json!([settings.start.to_rfc3339(), settings.end.to_rfc3339()]));
-        json!({
-            "routers": current.routers.clone().unwrap_or_else(|| self.routers.position()),
-            "run": bounds,
-            "windows": current.windows.as_ref().map(|windows| windows.position().to_json()),
-            "window": current.window.as_ref().map(|window| json!([window.start, window.end])),
-            "token": current.token,
-            "pages": current.guard.pages(),
-            "done": current.done,
-            "given": current.given.map(Given::to_json),
-            "target": current.target,
-            "jobs": self.board.as_ref().map(|board| board.position()),
-        })
+        slices
     }
 
     /// Goes where a position says; `written` is the book of that moment.
@@ -304,15 +188,17 @@ impl Walk {
             let Some(entered) = book.enter(self.cursor.as_deref(), &partition)? else {
                 return Ok(());
             };
-            let mut current = self.begin(&partition, entered.progress.as_ref());
-            book.resume(entered, written);
-            current.resume(self.cursor.as_deref(), position);
             if let Some(board) = &self.board {
                 board.resume(&position["jobs"]);
-                current.routers = Some(self.routers.position());
-                current.job = (!current.done).then(|| board.plan(&current.slice));
             }
-            self.current = Some(current);
+            let mut slices = self.slices(partition, entered.progress.as_ref());
+            book.resume(entered, written);
+            if let Some(site) = slices.seek(self.cursor.as_deref(), position) {
+                let mut stop = Stop::new(&self.reader, self.cursor.as_ref(), site);
+                stop.resume(position);
+                self.cut_off = Some(stop).filter(|stop| !stop.is_done());
+            }
+            self.partition = Some(slices);
             Ok(())
         })
     }
@@ -331,5 +217,53 @@ impl Walk {
             settings.end = end;
             self.cursor = Some(Arc::new(settings));
         }
+    }
+}
+
+impl Slices {
+    /// Takes the next window, so that it is known whether the one before is the last.
+    fn draw(&mut self, settings: &CursorSettings) {
+        self.next = self.windows.as_mut().and_then(|windows| {
+            let window = windows.next(settings)?;
+            Some((Some(window), windows.position().to_json()))
+        });
+    }
+
+    fn next(&mut self, settings: Option<&CursorSettings>) -> Option<Site> {
+        let (window, windows) = self.next.take()?;
+        if let Some(settings) = settings.filter(|_| window.is_some()) {
+            self.draw(settings);
+        }
+        Some(self.site(settings, window, windows))
+    }
+
+    fn site(&self, settings: Option<&CursorSettings>, window: Option<Window>, windows: Value) -> Site {
+        let slice = Slice::new(&self.partition, settings.zip(window.as_ref()));
+        Site {
+            routers: Arc::clone(&self.routers),
+            windows,
+            window,
+            last_of_partition: self.next.is_none(),
+            slice: Arc::new(slice),
+            bounds: self.bounds,
+            since: self.since.clone(),
+        }
+    }
+
+    /// The slice of a position; the others go on behind it. A position that does not read back begins the partition again,
+    /// which repeats records and loses none.
+    fn seek(&mut self, settings: Option<&CursorSettings>, position: &Value) -> Option<Site> {
+        let (Some(windows), Some(settings)) = (&mut self.windows, settings) else {
+            return self.next(settings);
+        };
+        let after = &position["windows"];
+        windows.seek(&WindowsPosition::from_json(after))?;
+        let bound = |index: usize| Some(position["window"].get(index)?.as_str()?.to_owned());
+        let window = match (bound(0), bound(1)) {
+            (Some(start), Some(end)) => Some(Window { start, end }),
+            _ => None,
+        };
+        self.draw(settings);
+        Some(self.site(Some(settings), window, after.clone()))
     }
 }

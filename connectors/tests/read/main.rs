@@ -11,6 +11,7 @@ mod failures;
 mod graphql;
 mod jobs;
 mod jwt;
+mod lanes;
 mod paging;
 mod partitions;
 mod postgres;

@@ -133,7 +133,8 @@ async fn a_substream_reads_its_parent_page_by_page() {
         &router("posts", "post", ""),
         "",
     );
-    let yaml = forum_manifest(&upstream.base(), &items);
+    let yaml = forum_manifest(&upstream.base(), &items)
+        + "concurrency_level: {type: ConcurrencyLevel, default_concurrency: 1}\n";
     let pages = read_all(&upstream, &yaml, json!({})).await;
     assert_eq!(ids(&pages), ALL_COMMENTS);
     let lines = upstream.lines();

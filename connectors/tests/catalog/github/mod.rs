@@ -68,8 +68,9 @@ async fn every_list_of_every_repository_is_read_over_its_pages() {
         assert_eq!(got.records, expected, "{stream}");
         let asked = fake.take_requests();
         assert_eq!(asked.len(), 6, "{stream}: three pages of two repositories");
-        let pages: Vec<_> = asked.iter().map(|request| request.get("page")).collect();
-        assert_eq!(pages, [None, Some("2"), Some("3"), None, Some("2"), Some("3")]);
+        let mut pages: Vec<_> = asked.iter().map(|request| request.get("page")).collect();
+        pages.sort_unstable();
+        assert_eq!(pages, [None, None, Some("2"), Some("2"), Some("3"), Some("3")]);
         assert!(asked.iter().all(|request| request.get("per_page") == Some("100")));
         let given = asked
             .iter()

@@ -1,0 +1,299 @@
+//! A lane: the task that reads one slice, a page ahead of whoever takes its pages.
+//!
+//! Several lanes run side by side, and their pages are taken in the order of the slices: what is read ahead waits in its lane.
+//! So partitions are asked for at the same time, and still nothing that follows from their order changes: records come as if
+//! one partition had been read after the other, a checkpoint is one place and means "all before this was read", and whoever
+//! goes on from it asks for exactly the rest.
+//!
+//! Order within a page matters. First the next token, then the slice's position, then the request for the next page, and
+//! only then the mapping: the request is on its way while this page is mapped.
+//!
+//! What waits is bounded twice: a lane holds a page that waits, one in its hands and one on the wire, and all lanes that wait
+//! for their turn share [`AHEAD_KIB`]. The lane whose turn it is needs no share of it, so it cannot be held up by those behind
+//! it.
+//!
+//! Rejected: giving pages as they come, with checkpoints over the finished prefix. It is faster where one partition is much
+//! longer than the others, and a checkpoint then has to name the partitions that are half read, which grows with the bound,
+//! and a run that is cut off repeats all of them.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::cutting::{Arrival, Cut};
+use super::page::{Extracted, Mapped, PageRequest};
+use super::paginator::PageSeen;
+use super::stop::{Stop, Turn};
+use super::stream::StreamReader;
+use super::{ErrorKind, ReadError};
+
+/// What lanes may hold together before it is their turn.
+const AHEAD_KIB: usize = 4 * 1024;
+/// Pages of a lane that wait to be taken.
+const WAITING: usize = 1;
+
+/// A page, and where its slice stands after it. Its share of what lanes may hold goes with it.
+pub(super) struct LanePage {
+    pub(super) mapped: Mapped,
+    pub(super) turn: Turn,
+    pub(super) position: Value,
+    _share: Option<OwnedSemaphorePermit>,
+}
+
+/// See the module.
+pub(super) struct Lane {
+    pages: mpsc::Receiver<Result<LanePage, ReadError>>,
+    its_turn: CancellationToken,
+    /// Dropped with the lane, and its request with it.
+    _task: AbortOnDropHandle<()>,
+}
+
+/// What lanes share.
+#[derive(Clone)]
+pub(super) struct Room(Arc<Semaphore>);
+
+impl Room {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(AHEAD_KIB)))
+    }
+
+    async fn share(&self, arrival: &Arrival, its_turn: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+        let bytes = arrival.answer.as_ref().map_or(0, |answer| answer.body.len());
+        let kib = u32::try_from((bytes / 1024 + 1).min(AHEAD_KIB)).unwrap_or(1);
+        tokio::select! {
+            biased;
+            () = its_turn.cancelled() => None,
+            share = Arc::clone(&self.0).acquire_many_owned(kib) => share.ok(),
+        }
+    }
+}
+
+impl Lane {
+    /// Begins to read a slice.
+    pub(super) fn start(reader: &Arc<StreamReader>, stop: Stop, room: &Room) -> Self {
+        let (sender, pages) = mpsc::channel(WAITING);
+        let its_turn = CancellationToken::new();
+        let driver = Driver {
+            reader: Arc::clone(reader),
+            stop,
+            room: room.clone(),
+            its_turn: its_turn.clone(),
+            sender: sender.clone(),
+        };
+        let task = tokio::spawn(async move {
+            if let Err(error) = driver.run().await {
+                // Whoever went away does not want to know.
+                let _ = sender.send(Err(error)).await;
+            }
+        });
+        Self {
+            pages,
+            its_turn,
+            _task: AbortOnDropHandle::new(task),
+        }
+    }
+
+    /// The lane's pages are the next ones.
+    pub(super) fn begin_turn(&self) {
+        self.its_turn.cancel();
+    }
+
+    /// The next page. Safe to cancel.
+    pub(super) async fn page(&mut self) -> Result<LanePage, ReadError> {
+        self.pages.recv().await.unwrap_or_else(|| Err(ended_early()))
+    }
+}
+
+fn ended_early() -> ReadError {
+    ReadError::new(
+        ErrorKind::Internal,
+        "INTERNAL",
+        "The task that reads a slice ended early.",
+    )
+}
+
+/// A request on the wire; forgotten requests are aborted.
+struct OnTheWire(JoinHandle<Result<Arrival, ReadError>>);
+
+impl Drop for OnTheWire {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl OnTheWire {
+    fn send(reader: &Arc<StreamReader>, request: &PageRequest) -> Self {
+        let (reader, request) = (Arc::clone(reader), request.clone());
+        Self(tokio::spawn(async move { reader.fetch(&request).await }))
+    }
+
+    async fn arrival(&mut self) -> Result<Arrival, ReadError> {
+        (&mut self.0).await.unwrap_or_else(|_| Err(ended_early()))
+    }
+}
+
+/// What runs in a lane.
+struct Driver {
+    reader: Arc<StreamReader>,
+    stop: Stop,
+    room: Room,
+    its_turn: CancellationToken,
+    sender: mpsc::Sender<Result<LanePage, ReadError>>,
+}
+
+impl Driver {
+    async fn run(mut self) -> Result<(), ReadError> {
+        let reader = Arc::clone(&self.reader);
+        let mut request = self.stop.request();
+        let mut wire = OnTheWire::send(&reader, &request);
+        loop {
+            let mut arrival = wire.arrival().await?;
+            if reader.session.context.cancel.is_cancelled() {
+                return Err(ReadError::cancelled());
+            }
+            let share = self.room.share(&arrival, &self.its_turn).await;
+            let Some(extracted) = self.batches(&request, &mut arrival).await? else {
+                // The same page again, from its first row.
+                self.stop.forget_given();
+                request = self.stop.request();
+                wire = OnTheWire::send(&reader, &request);
+                continue;
+            };
+            let (token, digest) = reader.begin_digest(&mut self.stop, &request, &arrival, extracted)?;
+            let turn = self.stop.turn(token)?;
+            let ends = turn.window_ends;
+            let position = self.stop.position();
+            let following = self.stop.request();
+            if !ends {
+                wire = OnTheWire::send(&reader, &following);
+            }
+            // The new task waits for this thread, and must not wait for the mapping.
+            tokio::task::yield_now().await;
+            let mapped = digest.finish(&reader, &request)?;
+            self.give(mapped, turn, position, share).await?;
+            if ends {
+                return Ok(());
+            }
+            request = following;
+        }
+    }
+
+    /// Gives what comes before the last batch of the answer, and the last one back; `None`: the answer is another one than
+    /// before.
+    async fn batches(
+        &mut self,
+        request: &PageRequest,
+        arrival: &mut Arrival,
+    ) -> Result<Option<Extracted>, ReadError> {
+        loop {
+            match arrival.cut(&self.reader).await? {
+                Cut::Last(extracted) => return Ok(Some(extracted)),
+                Cut::Batch(extracted, given) => {
+                    let mapped = self.reader.map(request, extracted)?;
+                    self.stop.give(given);
+                    let position = self.stop.position();
+                    self.give(mapped, Turn::default(), position, None).await?;
+                }
+                Cut::Changed => return Ok(None),
+            }
+        }
+    }
+
+    async fn give(
+        &self,
+        mapped: Mapped,
+        turn: Turn,
+        position: Value,
+        share: Option<OwnedSemaphorePermit>,
+    ) -> Result<(), ReadError> {
+        let page = LanePage {
+            mapped,
+            turn,
+            position,
+            _share: share,
+        };
+        self.sender
+            .send(Ok(page))
+            .await
+            .map_err(|_| ReadError::cancelled())
+    }
+}
+
+/// A page between its token and its mapping.
+pub(super) enum Digest {
+    Raw(Extracted),
+    Mapped(Mapped),
+}
+
+impl Digest {
+    pub(super) fn finish(self, reader: &StreamReader, request: &PageRequest) -> Result<Mapped, ReadError> {
+        match self {
+            Self::Raw(extracted) => reader.map(request, extracted),
+            Self::Mapped(mapped) => Ok(mapped),
+        }
+    }
+}
+
+impl StreamReader {
+    /// Finds the next token, mapping the records first only where the token depends on them.
+    pub(super) fn begin_digest(
+        &self,
+        stop: &mut Stop,
+        request: &PageRequest,
+        arrival: &Arrival,
+        extracted: Extracted,
+    ) -> Result<(Option<Value>, Digest), ReadError> {
+        stop.arrived(arrival);
+        let Some(answer) = &arrival.answer else {
+            return Ok((arrival.next().cloned(), Digest::Raw(extracted)));
+        };
+        if self.token_needs_records {
+            let mut extracted = extracted;
+            let body = extracted.body.take();
+            let count = extracted.records.len();
+            let mapped = self.map(request, extracted)?;
+            if self.feed_ends(request, &mapped) {
+                return Ok((None, Digest::Mapped(mapped)));
+            }
+            let seen = PageSeen {
+                answer,
+                body: body.as_ref(),
+                slice: &request.slice,
+                token: request.token.as_ref(),
+                extracted: count,
+                emitted: mapped.emitted,
+                last_record: mapped.last_record.as_ref(),
+            };
+            let token = self.token_after(stop, &seen)?;
+            return Ok((token, Digest::Mapped(mapped)));
+        }
+        let count = extracted.records.len();
+        let seen = PageSeen {
+            answer,
+            body: extracted.body.as_ref(),
+            slice: &request.slice,
+            token: request.token.as_ref(),
+            extracted: count,
+            emitted: count,
+            last_record: extracted.records.last(),
+        };
+        let token = self.token_after(stop, &seen)?;
+        Ok((token, Digest::Raw(extracted)))
+    }
+
+    fn token_after(&self, stop: &mut Stop, seen: &PageSeen<'_>) -> Result<Option<Value>, ReadError> {
+        // An ignored error ends the window, as in the reference.
+        if !seen.answer.is_usable() {
+            return Ok(None);
+        }
+        let token = self.next_token(seen)?;
+        if token.is_some() && self.counts_pages() {
+            stop.compare(&seen.answer.body)?;
+        }
+        Ok(token)
+    }
+}
