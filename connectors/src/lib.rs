@@ -16,6 +16,8 @@
 //! - `native`: sources that are code, because requests cannot express them.
 //! - [`read`]: requests → pages of [`record`]s, with checkpoints.
 //! - [`canonical`], [`key`]: what makes two records equal, and the same.
+//! - [`schema`]: what records look like; inferred, compared, and watched.
+//! - [`propose`]: a manifest for an API of which one answer is known.
 //! - [`catalog`]: the manifests that we ship.
 //!
 //! One format and one engine for all of them was the decision that everything here follows from. A trait with one
@@ -33,8 +35,10 @@ pub mod json;
 pub mod key;
 pub mod manifest;
 mod native;
+pub mod propose;
 pub mod read;
 pub mod record;
+pub mod schema;
 pub mod spec;
 pub mod template;
 

@@ -20,7 +20,7 @@ pub(crate) mod flow;
 pub(crate) mod gate;
 mod graphql;
 mod jwt;
-mod link;
+pub(crate) mod link;
 mod merge;
 pub(crate) mod pacer;
 pub(crate) mod requester;
