@@ -7,6 +7,7 @@
     reason = "a test is the outside world: it has a real clock, a real environment and a plain HTTP client"
 )]
 
+mod authoring;
 mod bad_input;
 mod crash;
 mod database_away;

@@ -6,6 +6,17 @@ use ipnet::IpNet;
 /// Trying a connector needs no server: the manifest, a configuration, and the API.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConnectorCommand {
+    /// Make a manifest for an API: from an address and one answer, proposed, tried out, and yours to change
+    #[command(after_help = "\
+Asks for what is not given; Enter takes what is proposed, and so does --yes. Credentials are recognised in headers and
+parameters; they go into FILE.config.json, readable by you alone, and never into the manifest.
+
+Examples:
+  syncline connector new
+  syncline connector new --url 'https://jsonplaceholder.typicode.com/posts?_limit=10' --yes
+  syncline connector new --url 'https://api.example.com/v1/orders?limit=50' --header 'Authorization: @token.txt' --name my-api
+  syncline connector new --url https://api.example.com/v1/orders --sample answer.json --output orders.yaml --yes")]
+    New(NewArguments),
     /// Load the manifest, hold the configuration against its spec, and try the connection
     #[command(after_help = "\
 Prints one CONNECTION_STATUS message, SUCCEEDED or FAILED with the reason, and log lines.
@@ -31,6 +42,52 @@ Examples:
 
 A stream that fails ends INCOMPLETE with a TRACE error; the others are read all the same, and the exit code is 1.")]
     Read(ReadArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewArguments {
+    /// The address of a list in the API, with the parameters that you would give it
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// A header to send, 'Name: value'; 'Name: @FILE' takes the value from a file. Can be given several times
+    #[arg(long = "header", value_name = "HEADER")]
+    pub(crate) headers: Vec<String>,
+    /// Call nobody: the API's answer is in this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sample: Option<PathBuf>,
+    /// The connector's name [default: the last part of the address]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The stream's name [default: the last part of the address]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stream: Option<String>,
+    /// Where the manifest is written; nothing is written over [default: NAME.yaml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Where the records are in the answer: names with dots between; empty: the answer itself
+    #[arg(long, value_name = "PATH")]
+    pub(crate) records: Option<String>,
+    /// The fields that tell records apart, with commas; or none
+    #[arg(long, value_name = "FIELDS")]
+    pub(crate) primary_key: Option<String>,
+    /// The field that says when a record changed; or none
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) cursor: Option<String>,
+    /// There are no further pages
+    #[arg(long)]
+    pub(crate) one_page: bool,
+    /// Take every proposal, ask nothing
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Networks to let through besides the public ones and this machine's loopback, separated by commas
+    #[arg(
+        long,
+        value_name = "CIDRS",
+        env = "SYNCLINE_ALLOW_NETWORKS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub(crate) allow_networks: Vec<IpNet>,
 }
 
 #[derive(Debug, Args)]

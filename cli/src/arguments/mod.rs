@@ -10,7 +10,7 @@ mod settings;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use connector::{
-    CheckArguments, ConnectorCommand, DiscoverArguments, ReadArguments, SourceArguments,
+    CheckArguments, ConnectorCommand, DiscoverArguments, NewArguments, ReadArguments, SourceArguments,
 };
 pub(crate) use settings::{SettingFlags, StorageFlags, Typed};
 

@@ -28,6 +28,7 @@ fn help_is_what_a_person_reads() {
     insta::assert_snapshot!("help_demo", help(&["demo"]));
     insta::assert_snapshot!("help_migrate", help(&["migrate"]));
     insta::assert_snapshot!("help_doctor", help(&["doctor"]));
+    insta::assert_snapshot!("help_connector_new", help(&["connector", "new"]));
     insta::assert_snapshot!("help_connector_check", help(&["connector", "check"]));
     insta::assert_snapshot!("help_connector_read", help(&["connector", "read"]));
 }

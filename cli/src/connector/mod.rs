@@ -12,11 +12,13 @@
 mod check;
 mod discover;
 mod input;
+mod new;
 mod null_fields;
 mod protocol;
 mod read;
 
 use std::io::{self, ErrorKind as IoErrorKind, StdoutLock};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -33,6 +35,7 @@ use protocol::{FailureType, Protocol};
 
 pub(crate) async fn run(command: ConnectorCommand) -> Outcome {
     match command {
+        ConnectorCommand::New(arguments) => new::run(&arguments).await,
         ConnectorCommand::Check(arguments) => check::run(&arguments).await,
         ConnectorCommand::Discover(arguments) => discover::run(&arguments).await,
         ConnectorCommand::Read(arguments) => read::run(&arguments).await,
@@ -57,11 +60,20 @@ fn written(result: io::Result<ExitCode>) -> Outcome {
 }
 
 fn context(arguments: &SourceArguments, cancel: CancellationToken) -> Result<ReadContext, Failure> {
+    context_within(&arguments.allow_networks, &arguments.allow_folders, cancel)
+}
+
+/// What may be called and read: these networks besides loopback and the public ones, and these folders.
+fn context_within(
+    allowed: &[IpNet],
+    folders: &[PathBuf],
+    cancel: CancellationToken,
+) -> Result<ReadContext, Failure> {
     let mut allow_networks: Vec<IpNet> = LOOPBACK
         .iter()
         .filter_map(|network| network.parse().ok())
         .collect();
-    allow_networks.extend(&arguments.allow_networks);
+    allow_networks.extend(allowed);
     let policy = NetworkPolicy {
         allow_networks,
         allow_addresses: Vec::new(),
@@ -73,7 +85,7 @@ fn context(arguments: &SourceArguments, cancel: CancellationToken) -> Result<Rea
         clock: SystemClock::shared(),
         random: SystemRandom::shared(),
         retry: RetryMode::AsReference,
-        folders: arguments.allow_folders.clone().into(),
+        folders: folders.into(),
         // One person's read, beside which nobody else's is known: it waits for the manifest's budget itself.
         gate: Some(Arc::new(Pacer::new(SystemClock::shared()))),
         limits: ReadLimits::default(),

@@ -24,7 +24,7 @@ pub(crate) mod link;
 mod merge;
 pub(crate) mod pacer;
 pub(crate) mod requester;
-mod retry_after;
+pub(crate) mod retry_after;
 pub(crate) mod session;
 pub(crate) mod soap;
 mod token;

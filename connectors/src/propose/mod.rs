@@ -12,20 +12,25 @@
 //! - `address`: what of the request is the API's, and what is a credential.
 //! - `records`, `fields`, `paging`: the candidates.
 //! - `write`: the manifest's text.
+//! - `fetch`, `trial`: the two that call the API.
 
 mod address;
+mod fetch;
 mod fields;
 mod paging;
 mod records;
+mod trial;
 mod write;
 
 use serde_json::{Map, Value};
 use url::Url;
 
 pub use address::{Address, Credential, is_secret};
+pub use fetch::fetch;
 pub use fields::Moment;
 pub use paging::{PageSize, Paging, PagingCandidate};
 pub use records::RecordsAt;
+pub use trial::{Trial, try_out};
 
 use crate::schema;
 
@@ -140,7 +145,7 @@ pub fn candidates(sample: &Sample, address: &Address, path: &[String]) -> Candid
     }
 }
 
-/// The fields of which each alone can be the key: a text or a number that is different in all records.
+/// Whether these fields tell the sample's records apart.
 pub fn is_key(sample: &Sample, path: &[String], names: &[&str]) -> bool {
     fields::is_unique(&sample.records_at(path), names)
 }

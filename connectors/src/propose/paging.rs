@@ -374,16 +374,16 @@ fn by_number(sample: &Sample, count: usize, is_more: Option<bool>, add: &mut imp
     // Those who write `_limit` write `_page`.
     let underscored = size.parameter.as_deref() == Some("_limit");
     let (pages, offsets) = if underscored {
-        (["_page", "page"], ["_start", "offset"])
+        ([("_page", 1), ("page", 1), ("_page", 0)], ["_start", "offset"])
     } else {
-        (["page", "_page"], ["offset", "skip"])
+        ([("page", 1), ("page", 0), ("_page", 1)], ["offset", "skip"])
     };
-    for parameter in pages {
+    for (parameter, start) in pages {
         let (parameter, size) = (parameter.to_owned(), size.clone());
         add(
             Paging::Page {
                 parameter,
-                start: 1,
+                start,
                 size,
             },
             why.clone(),

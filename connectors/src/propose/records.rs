@@ -29,7 +29,13 @@ pub(super) fn candidates(body: &Value, subject: &str) -> Vec<RecordsAt> {
         (named.min(at.path.len()), at.path.len(), usize::MAX - at.count)
     };
     found.sort_by_key(rank);
-    if found.is_empty() && body.as_object().is_some_and(|fields| !fields.is_empty()) {
+    // An empty list where records would be is an empty answer, and not a record.
+    let is_empty_list = |(name, value): (&String, &Value)| {
+        let named = NAMES.contains(&name.as_str()) || name.eq_ignore_ascii_case(subject);
+        named && value.as_array().is_some_and(Vec::is_empty)
+    };
+    let single = |fields: &Map<String, Value>| !fields.is_empty() && !fields.iter().any(is_empty_list);
+    if found.is_empty() && body.as_object().is_some_and(single) {
         found.extend(dictionary(body));
         found.push(RecordsAt {
             path: Vec::new(),
@@ -140,6 +146,7 @@ mod tests {
         );
         assert_eq!(first(json!({"id": 1, "name": "one"})), "");
         assert_eq!(first(json!([])), "-");
+        assert_eq!(first(json!({"orders": [], "total": 0})), "-");
     }
 
     #[test]

@@ -61,8 +61,17 @@ impl Lines {
     }
 }
 
-/// A text as YAML.
+/// A text as YAML: as it is where that cannot be anything but a text.
 fn quoted(text: &str) -> String {
+    const OTHERS: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+    let plain = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && text
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+        && !OTHERS.contains(&text.to_ascii_lowercase().as_str());
+    if plain {
+        return text.to_owned();
+    }
     Value::from(text).to_string()
 }
 
