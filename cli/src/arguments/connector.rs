@@ -17,6 +17,14 @@ Examples:
   syncline connector new --url 'https://api.example.com/v1/orders?limit=50' --header 'Authorization: @token.txt' --name my-api
   syncline connector new --url https://api.example.com/v1/orders --sample answer.json --output orders.yaml --yes")]
     New(NewArguments),
+    /// Print the JSON Schema of manifests, for editors: completion, and slips marked while you type
+    #[command(after_help = "\
+Example:
+  syncline connector schema > syncline-connector.schema.json
+
+Then, as the first line of a manifest:
+  # yaml-language-server: $schema=./syncline-connector.schema.json")]
+    Schema,
     /// Load the manifest, hold the configuration against its spec, and try the connection
     #[command(after_help = "\
 Prints one CONNECTION_STATUS message, SUCCEEDED or FAILED with the reason, and log lines.

@@ -30,12 +30,17 @@ use platform::random::SystemRandom;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{ConnectorCommand, SourceArguments};
+use crate::console;
 use crate::exit::{Failure, Outcome};
 use protocol::{FailureType, Protocol};
 
 pub(crate) async fn run(command: ConnectorCommand) -> Outcome {
     match command {
         ConnectorCommand::New(arguments) => new::run(&arguments).await,
+        ConnectorCommand::Schema => {
+            let schema = connectors::manifest::editor_schema();
+            console::print(&format!("{schema:#}\n")).map(|()| ExitCode::SUCCESS)
+        }
         ConnectorCommand::Check(arguments) => check::run(&arguments).await,
         ConnectorCommand::Discover(arguments) => discover::run(&arguments).await,
         ConnectorCommand::Read(arguments) => read::run(&arguments).await,

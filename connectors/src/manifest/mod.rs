@@ -42,6 +42,11 @@ pub fn load(yaml: &str) -> Result<Plan, Vec<ManifestError>> {
     stacker::grow(STACK, || load_here(yaml))
 }
 
+/// The format as a JSON Schema, for editors.
+pub fn editor_schema() -> serde_json::Value {
+    vocabulary::schema()
+}
+
 fn load_here(yaml: &str) -> Result<Plan, Vec<ManifestError>> {
     let propagated = prepared(yaml)?;
     let load = Load::new(yaml);

@@ -1,9 +1,11 @@
 //! The words of the format: its component types, their fields, what a mapping without a type is taken for, and
 //! what does not run here (yet).
 
+mod editor;
 mod types;
 
 use super::nearest::nearest;
+pub(super) use editor::schema;
 use types::COMPONENTS;
 
 /// Component types that the reader does not run yet, and what that leaves.
