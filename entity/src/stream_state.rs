@@ -28,6 +28,9 @@ pub struct Model {
     pub generation: i64,
     /// Whether a full refresh is under way and marks what it sees.
     pub marking: bool,
+    /// What is kept of its schema: fields that every record had, and those that are not as declared.
+    #[sea_orm(nullable)]
+    pub schema_watch: Option<Json>,
     /// When the row last changed.
     pub updated_at: Timestamp,
 }

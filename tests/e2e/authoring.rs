@@ -444,6 +444,9 @@ async fn the_schema_for_editors_is_printed() {
     let finished = run_command(&["connector", "schema"]).await;
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     let schema: Value = serde_json::from_str(&finished.stdout).expect("JSON");
-    assert_eq!(schema["definitions"]["PageIncrement"]["properties"]["type"], json!({ "const": "PageIncrement" }));
+    assert_eq!(
+        schema["definitions"]["PageIncrement"]["properties"]["type"],
+        json!({ "const": "PageIncrement" })
+    );
     assert!(schema["definitions"]["PageIncrement"]["properties"]["start_from_page"].is_object());
 }

@@ -16,5 +16,6 @@ mod schema;
 mod strangers;
 mod subscriptions;
 mod tokens;
+mod versions;
 mod websocket;
 mod wire;

@@ -30,7 +30,7 @@ pub async fn fetch(
 ) -> Result<Sample, ReadError> {
     let (_, values) = address::take_apart(url, headers);
     let secrets = values.into_iter().map(|(_, value)| value).collect();
-    let session = Session::new(context.clone(), Value::Null, secrets);
+    let session = Session::new(context.clone(), Value::Null, secrets, None);
     let mut attempt = 1;
     let answer = loop {
         let answer = exchange(&session, request(context, url, headers)?).await?;

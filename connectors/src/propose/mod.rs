@@ -18,6 +18,7 @@ mod address;
 mod fetch;
 mod fields;
 mod paging;
+mod paging_words;
 mod records;
 mod trial;
 mod write;

@@ -40,6 +40,11 @@ impl Declared {
         Self { names, places }
     }
 
+    /// The fields and their types, in the schema's order.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, Types)> {
+        self.names.iter().map(|(name, types)| (name.as_str(), *types))
+    }
+
     /// Whether nothing is.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()

@@ -7,7 +7,10 @@
 mod model;
 mod runtime;
 mod service;
+mod versions;
 
 pub use model::*;
 pub use runtime::{ConnectorRuntime, PlanError};
 pub use service::Connectors;
+pub(crate) use versions::breaking;
+pub use versions::{ChangeKind, Comparison, StreamChange};

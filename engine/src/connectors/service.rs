@@ -6,6 +6,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::model::{ConnectorInfo, ConnectorStream, InstallConnector};
+use super::versions;
 use crate::access::{Actor, Resource};
 use crate::error::{Error, Result};
 use crate::events::EventDraft;
@@ -23,7 +24,7 @@ const RACES: usize = 8;
 
 /// What can be done with connectors.
 #[derive(Debug)]
-pub struct Connectors<'a>(&'a Engine);
+pub struct Connectors<'a>(pub(super) &'a Engine);
 
 impl Engine {
     /// What can be done with connectors.
@@ -88,10 +89,10 @@ impl Connectors<'_> {
         let hash = Sha256::digest(manifest.as_bytes()).to_vec();
         for _ in 0..RACES {
             let latest = store::latest(self.0.db.reader(), slug).await?;
-            let version = match latest {
+            let version = match &latest {
                 // What an operator installed over a shipped connector stays the latest.
                 Some(latest) if latest.manifest_hash == hash || (shipped && !latest.shipped) => {
-                    return Ok(latest);
+                    return Ok(latest.clone());
                 }
                 Some(latest) => next_version(&latest.version),
                 None => "1".to_owned(),
@@ -115,7 +116,10 @@ impl Connectors<'_> {
                 transaction.rollback().await?;
                 continue;
             }
-            let data = json!({ "slug": row.slug, "version": row.version });
+            // A version that this program cannot read any more has nothing to be compared with.
+            let changes = latest.and_then(|latest| versions::changes(self.0, &latest, &row).ok());
+            let breaking = versions::breaking(&changes.unwrap_or_default());
+            let data = json!({ "slug": row.slug, "version": row.version, "breakingChanges": breaking });
             let draft = EventDraft::about("connector.installed", id, None).with(data);
             events::append(&transaction, self.0, draft).await?;
             transaction.commit().await?;
@@ -127,7 +131,7 @@ impl Connectors<'_> {
         ))
     }
 
-    fn info(&self, row: Model) -> Result<ConnectorInfo> {
+    pub(super) fn info(&self, row: Model) -> Result<ConnectorInfo> {
         let plan = self.0.connectors.compile(row.id, &row.manifest)?;
         Ok(ConnectorInfo {
             id: row.id,

@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use ::connectors::Connector;
 use ::connectors::read::RetryMode;
+use ::connectors::schema::compare;
 use entity::integration::{ActiveModel, Model};
 use futures::future::{Either, select};
 use sea_orm::Set;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::model::{Checked, CreateIntegration, Integration, UpdateIntegration};
+use super::model::{Changed, Checked, CreateIntegration, Integration, UpdateIntegration};
 use super::retry_policy::RetryPolicy;
 use super::{Integrations, redirect, sealed, validation};
 use crate::access::{Actor, Resource};
 use crate::clients::ClientStatus;
+use crate::connectors::{ChangeKind, breaking};
 use crate::error::Result;
 use crate::events::EventDraft;
 use crate::ids::{IntegrationId, ScheduleId};
@@ -112,9 +114,15 @@ impl Integrations<'_> {
         Ok(Outcome::Done(row.try_into()?))
     }
 
-    /// Changes an integration. The whole of it is checked as it would be afterwards, so a new version of the
-    /// connector that asks for more than the old configuration has is refused, field by field.
+    /// Changes an integration; see [`Integrations::change`].
     pub async fn update(&self, actor: &Actor, input: UpdateIntegration) -> Result<Outcome<Integration>> {
+        let changed = self.change(actor, input).await?;
+        Ok(changed.map(|changed| changed.integration))
+    }
+
+    /// Changes an integration, and says what changes with it. The whole of it is checked as it would be afterwards, so a
+    /// new version of the connector that asks for more than the old configuration has is refused, field by field.
+    pub async fn change(&self, actor: &Actor, input: UpdateIntegration) -> Result<Outcome<Changed>> {
         let scope = match actor.writes(Resource::Integrations) {
             Ok(scope) => scope,
             Err(refusal) => return Ok(refusal.into()),
@@ -186,7 +194,7 @@ impl Integrations<'_> {
             Patch::Keep if input.connector_version.is_some() => {
                 validation::streams(&plan, Some(&kept), &mut refusals)
             }
-            Patch::Keep => kept,
+            Patch::Keep => kept.clone(),
             Patch::Clear => validation::streams(&plan, None, &mut refusals),
             Patch::Set(wanted) => validation::streams(&plan, Some(wanted), &mut refusals),
         };
@@ -194,6 +202,12 @@ impl Integrations<'_> {
         if !refusals.is_empty() {
             return Ok(Outcome::Refused(refusals));
         }
+        let mut connector_changes = compare(old.streams(), plan.streams());
+        connector_changes.retain(|change| {
+            change.kind == ChangeKind::StreamAdded
+                || kept.contains(&change.stream)
+                || streams.contains(&change.stream)
+        });
         let row = store::update(&transaction, change).await?;
         match &input.schedule {
             Patch::Keep => {}
@@ -204,11 +218,26 @@ impl Integrations<'_> {
                 schedules::put(&transaction, schedule).await?;
             }
         }
+        let changed = |row: Model| -> Result<Outcome<Changed>> {
+            Ok(Outcome::Done(Changed {
+                integration: row.try_into()?,
+                connector_changes: connector_changes.clone(),
+            }))
+        };
+        if input.dry_run {
+            transaction.rollback().await?;
+            return changed(row);
+        }
+        let mut data = json!({ "name": row.name });
+        if let Some(version) = &input.connector_version {
+            data["connectorVersion"] = json!(version);
+            data["breakingChanges"] = breaking(&connector_changes);
+        }
         let draft = EventDraft::about("integration.updated", id, Some(row.client_id));
-        events::append(&transaction, self.0, draft.with(json!({ "name": row.name }))).await?;
+        events::append(&transaction, self.0, draft.with(data)).await?;
         transaction.commit().await?;
         self.changed(id).await;
-        Ok(Outcome::Done(row.try_into()?))
+        changed(row)
     }
 
     async fn version(

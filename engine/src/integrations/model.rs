@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use super::health::Health;
 use super::retry_policy::RetryPolicy;
+use crate::connectors::StreamChange;
 use crate::ids::{ClientId, ConnectorId, IntegrationId, ScheduleId};
 use crate::runs::SyncError;
+use crate::sync::FieldDrift;
 use crate::{OrderDirection, Patch};
 
 /// A client's connection to one API.
@@ -161,6 +163,17 @@ pub struct UpdateIntegration {
     pub requests_per_minute: Patch<i32>,
     /// Another version of the same connector.
     pub connector_version: Option<String>,
+    /// Say what would happen, and change nothing.
+    pub dry_run: bool,
+}
+
+/// A changed integration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changed {
+    /// The integration as it is now, or would be.
+    pub integration: Integration,
+    /// What its new version of the connector changes in the streams that it reads; empty where it stays on its own.
+    pub connector_changes: Vec<StreamChange>,
 }
 
 impl UpdateIntegration {
@@ -176,6 +189,7 @@ impl UpdateIntegration {
             retry: RetryInput::default(),
             requests_per_minute: Patch::Keep,
             connector_version: None,
+            dry_run: false,
         }
     }
 }
@@ -196,6 +210,15 @@ pub struct SkippedTick {
     pub due_at: DateTime<Utc>,
     /// Why there is no run.
     pub reason: SkipReason,
+}
+
+/// A field of a stream that is not what the connector declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaDrift {
+    /// The stream.
+    pub stream: String,
+    /// The field, and how it drifted.
+    pub field: FieldDrift,
 }
 
 /// Which integrations; what is not given does not matter.

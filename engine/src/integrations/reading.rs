@@ -10,7 +10,7 @@ use super::Integrations;
 use super::health::Health;
 use super::model::{
     Integration, IntegrationFilter, IntegrationOrder, IntegrationOrderField, IntegrationStatus, PauseReason,
-    Schedule, SkippedTick,
+    Schedule, SchemaDrift, SkippedTick,
 };
 use crate::access::{Actor, Resource};
 use crate::error::{Error, Result};
@@ -18,7 +18,8 @@ use crate::ids::{IntegrationId, RunId};
 use crate::page::{self, Listing, OrderDirection, PageRequest, Paged, Window};
 use crate::runs::SyncRun;
 use crate::store::integrations::{Key, NEVER, OrderValue};
-use crate::store::{batch, integrations as store, schedules, stored_json};
+use crate::store::{batch, integrations as store, schedules, stored_json, stream_state};
+use crate::sync::Watch;
 
 const SKIPPED: &str = "skipped ticks";
 
@@ -94,6 +95,27 @@ impl Integrations<'_> {
         rows.into_iter()
             .map(|row| Ok((row.id, row.try_into()?)))
             .collect()
+    }
+
+    /// What of these integrations' streams is not as their connector declares it.
+    pub async fn schema_drift(
+        &self,
+        actor: &Actor,
+        ids: &[IntegrationId],
+    ) -> Result<HashMap<IntegrationId, Vec<SchemaDrift>>> {
+        let mut of_integration: HashMap<IntegrationId, Vec<SchemaDrift>> = HashMap::new();
+        for row in
+            stream_state::watched(self.0.db.reader(), actor.reads(Resource::Integrations)?, ids).await?
+        {
+            let drifts = of_integration.entry(row.integration_id).or_default();
+            for field in Watch::of(row.schema_watch).drift {
+                drifts.push(SchemaDrift {
+                    stream: row.stream.clone(),
+                    field,
+                });
+            }
+        }
+        Ok(of_integration)
     }
 
     /// A page of integrations.

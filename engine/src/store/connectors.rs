@@ -69,6 +69,53 @@ pub(crate) async fn version(
         .await
 }
 
+/// A page of a slug's versions, newest first.
+pub(crate) async fn versions(
+    connection: &impl ConnectionTrait,
+    slug: &str,
+    window: &Window<ConnectorId>,
+) -> Result<Vec<Model>, DbErr> {
+    let query = Entity::find().filter(Column::Slug.eq(slug));
+    // Ids count up with time, and versions with it.
+    let columns = [Column::Id.into_expr()];
+    keyset::window(query, &columns, OrderDirection::Desc, window, |id| {
+        vec![(*id).into()]
+    })
+    .all(connection)
+    .await
+}
+
+/// How many versions a slug has.
+pub(crate) async fn count_versions(connection: &impl ConnectionTrait, slug: &str) -> Result<u64, DbErr> {
+    Entity::find()
+        .filter(Column::Slug.eq(slug))
+        .count(connection)
+        .await
+}
+
+/// The versions before these.
+pub(crate) async fn before(connection: &impl ConnectionTrait, rows: &[Model]) -> Result<Vec<Model>, DbErr> {
+    let mut wanted = Condition::any();
+    for row in rows {
+        if let Some(version) = previous(row) {
+            let one = Condition::all()
+                .add(Column::Slug.eq(&row.slug))
+                .add(Column::Version.eq(version));
+            wanted = wanted.add(one);
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    Entity::find().filter(wanted).all(connection).await
+}
+
+/// The version before this one.
+pub(crate) fn previous(row: &Model) -> Option<String> {
+    let number: u64 = row.version.parse().ok()?;
+    (number > 1).then(|| (number - 1).to_string())
+}
+
 /// These versions.
 pub(crate) async fn by_ids(
     connection: &impl ConnectionTrait,

@@ -3,12 +3,14 @@
 use chrono::{DateTime, Utc};
 use entity::Timestamp;
 use entity::ids::{IntegrationId, RunId};
-use entity::stream_state::Model;
+use entity::stream_state::{Column, Entity, Model};
 use entity::words::SyncMode;
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 use serde_json::Value;
 
+use super::integrations;
 use super::statement::Sql;
+use crate::access::Scope;
 
 /// Opens a stream for a run, in one statement, and gives its row.
 ///
@@ -81,6 +83,39 @@ pub(crate) async fn checkpoint(
         .bind(stream)
         .build();
     connection.execute_raw(statement).await.map(|_| ())
+}
+
+/// Keeps what is known of a stream's schema.
+pub(crate) async fn watch(
+    connection: &impl ConnectionTrait,
+    stream: i64,
+    watch: &Value,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let statement = Sql::new(connection.get_database_backend())
+        .text("UPDATE stream_state SET schema_watch = ")
+        .bind(watch.clone())
+        .text(", updated_at = ")
+        .bind(Timestamp::from(now))
+        .text(" WHERE id = ")
+        .bind(stream)
+        .build();
+    connection.execute_raw(statement).await.map(|_| ())
+}
+
+/// The streams of these integrations of whose schema something is kept, in order.
+pub(crate) async fn watched(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    integrations: &[IntegrationId],
+) -> Result<Vec<Model>, DbErr> {
+    let visible = integrations::by_ids(connection, scope, integrations).await?;
+    Entity::find()
+        .filter(Column::IntegrationId.is_in(visible.iter().map(|integration| integration.id)))
+        .filter(Column::SchemaWatch.is_not_null())
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await
 }
 
 /// Closes a stream at its end: no position inside a slice remains.

@@ -5,6 +5,7 @@
 //! counters and log lines, and the commit. Either all of it is there afterwards or nothing.
 
 use connectors::read::{Checkpoint, Note, NoteLevel, PageStats};
+use connectors::schema::Observed;
 use entity::words::LogLevel;
 use platform::database::{Durability, WriteTransaction};
 use sea_orm::DbErr;
@@ -51,6 +52,8 @@ pub(super) struct Applier<'a> {
     pub(super) notes: usize,
     /// What most of the records are, as far as the last ones tell.
     pub(super) expected: Expected,
+    /// What glances at the pages that were written showed.
+    pub(super) observed: Observed,
 }
 
 /// What was written.
@@ -136,6 +139,9 @@ impl Applier<'_> {
         self.engine
             .notify(topics::RUNS, &self.claim.id().to_string())
             .await;
+        for page in &pages {
+            self.observed.add(&page.observed);
+        }
         Ok(Applied {
             done,
             cancel_requested,

@@ -12,6 +12,7 @@ use entity::words::{LogLevel, SyncMode, SyncRunStatus};
 use serde_json::{Value, json};
 
 use super::apply::{ApplyError, begin};
+use super::drift::Watch;
 use crate::Engine;
 use crate::queue::Claim;
 use crate::store::run_log::LogLine;
@@ -28,6 +29,8 @@ pub(super) struct Opened {
     pub(super) generation: i64,
     pub(super) marking: bool,
     pub(super) cancel_requested: bool,
+    /// What is kept of its schema.
+    pub(super) watch: Watch,
 }
 
 /// The position behind the last page. A reader's own positions are objects.
@@ -71,5 +74,6 @@ pub(super) async fn open(engine: &Engine, claim: &Claim, stream: &str) -> Result
         generation: row.generation,
         marking: row.marking,
         cancel_requested,
+        watch: Watch::of(row.schema_watch),
     })
 }

@@ -10,6 +10,7 @@ use std::hash::{Hash, Hasher};
 
 use connectors::read::{Checkpoint, Note, Page, PageStats};
 use connectors::record::Record;
+use connectors::schema::{Declared, Observed};
 use connectors::{canonical, key};
 use serde_json::Value;
 
@@ -31,6 +32,8 @@ pub(super) struct Prepared {
     pub(super) last: bool,
     pub(super) stats: PageStats,
     pub(super) notes: Vec<Note>,
+    /// What a glance at some of its records showed.
+    pub(super) observed: Observed,
 }
 
 /// What the records of a stream are told apart by.
@@ -38,6 +41,8 @@ pub(super) struct Prepared {
 pub(super) struct Identity {
     pub(super) stream: String,
     pub(super) primary_key: Vec<Vec<String>>,
+    /// What the connector's schema says of them.
+    pub(super) declared: Declared,
     /// The key of the content's hash. The integration's id will do: an upstream does not know it.
     pub(super) hash_key: [u8; 16],
 }
@@ -45,6 +50,7 @@ pub(super) struct Identity {
 /// Prepares a page of a stream.
 pub(super) fn prepare(page: Page, identity: &Identity) -> Prepared {
     let read = page.records.len() + page.rejected.len();
+    let observed = Observed::page(&identity.declared, &page.records);
     let refuse = |code: &str, message: String| SyncError {
         kind: ErrorKind::Schema,
         code: code.to_owned(),
@@ -101,6 +107,7 @@ pub(super) fn prepare(page: Page, identity: &Identity) -> Prepared {
         last: page.last,
         stats: page.stats,
         notes: page.notes,
+        observed,
     }
 }
 
@@ -191,6 +198,7 @@ mod tests {
         Identity {
             stream: "s".to_owned(),
             primary_key,
+            declared: Declared::default(),
             hash_key: [7; 16],
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use connectors::Connector;
 use connectors::error::{ErrorKind as ReadKind, ReadError};
 use connectors::read::{Checkpoint, Gate, ReadRequest, RetryMode};
+use connectors::schema::Declared;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -128,6 +129,7 @@ impl Source for Configured {
         let pages = self.connector.read(&context, request)?;
         Ok(StreamSource {
             primary_key: described.primary_key.clone(),
+            declared: Declared::of(&described.json_schema),
             pages,
         })
     }

@@ -47,6 +47,7 @@ pub(super) struct Reading {
     clock: SharedClock,
     last_group: Option<Duration>,
     ended: Option<Result<(), ReadError>>,
+    pub(super) identity: Arc<Identity>,
     /// Dropped with the reading: the task stops, and the source with it.
     _task: AbortOnDropHandle<()>,
 }
@@ -80,14 +81,17 @@ impl Reading {
         let identity = Identity {
             stream: stream.to_owned(),
             primary_key: source.primary_key,
+            declared: source.declared,
             hash_key: claim.integration_id().uuid().into_bytes(),
         };
-        let task = tokio::spawn(ahead(source.pages, Arc::new(identity), sender));
+        let identity = Arc::new(identity);
+        let task = tokio::spawn(ahead(source.pages, Arc::clone(&identity), sender));
         Self {
             pages,
             clock,
             last_group: None,
             ended: None,
+            identity,
             _task: AbortOnDropHandle::new(task),
         }
     }

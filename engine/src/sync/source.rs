@@ -2,6 +2,7 @@
 
 use connectors::error::ReadError;
 use connectors::read::{Checkpoint, PageStream};
+use connectors::schema::Declared;
 use tokio_util::sync::CancellationToken;
 
 /// A stream, ready to be read.
@@ -9,6 +10,8 @@ pub struct StreamSource {
     /// The paths of the parts of a record's key; empty where the stream declares none, and a record is then
     /// its own key.
     pub primary_key: Vec<Vec<String>>,
+    /// What the connector's schema says of the records.
+    pub declared: Declared,
     /// The pages.
     pub pages: PageStream,
 }

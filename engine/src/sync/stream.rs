@@ -1,13 +1,14 @@
 //! One stream of a run, from its opening to its end.
 
 use connectors::read::Checkpoint;
+use connectors::schema::{Declared, Observed};
 use entity::words::{LogLevel, SyncMode};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::apply::{Applied, Applier};
 use super::read::{Group, Reading};
-use super::{Ending, Source, StopSignals, Tally, checkpoint, deletions};
+use super::{Ending, Source, StopSignals, Tally, checkpoint, deletions, drift};
 use crate::Engine;
 use crate::queue::Claim;
 use crate::runs::SyncProgress;
@@ -46,11 +47,16 @@ pub(super) async fn run(
         } else {
             Expected::Unchanged
         },
+        observed: Observed::default(),
     };
     let total = if opened.ended {
         SyncProgress::default()
     } else {
-        read(&mut applier, source, opened.checkpoint, stop, tally).await?
+        let (total, declared) = read(&mut applier, source, opened.checkpoint, stop, tally).await?;
+        drift::judge(&applier, &declared, &opened.watch)
+            .await
+            .map_err(Ending::from)?;
+        total
     };
     let seconds = (engine.clock.monotonic() - began).as_secs_f64();
     let line = LogLine::new(
@@ -70,14 +76,14 @@ fn is_full_refresh(claim: &Claim) -> bool {
     claim.row().mode == SyncMode::FullRefresh
 }
 
-/// Reads and writes every page that is left; gives what was done.
+/// Reads and writes every page that is left; gives what was done, and what the records were declared to be.
 async fn read(
     applier: &mut Applier<'_>,
     source: &dyn Source,
     from: Checkpoint,
     stop: &StopSignals,
     tally: &mut Tally,
-) -> Result<SyncProgress, Ending> {
+) -> Result<(SyncProgress, Declared), Ending> {
     let Applier {
         engine,
         claim,
@@ -129,7 +135,7 @@ async fn read(
             return Err(Ending::failed(tally.over_budget_error(stream)));
         }
     }
-    Ok(total)
+    Ok((total, pages.identity.declared.clone()))
 }
 
 /// Writes a group. It is not interrupted by a cancellation or a drain, both of which can wait for a

@@ -12,6 +12,8 @@ mod daylight;
 #[cfg(test)]
 mod dead_letters;
 #[cfg(test)]
+mod drift;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod fairness;
@@ -41,6 +43,8 @@ mod settler;
 mod sync;
 #[cfg(test)]
 mod upstream;
+#[cfg(test)]
+mod versions;
 #[cfg(test)]
 mod watch;
 #[cfg(test)]

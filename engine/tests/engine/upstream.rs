@@ -6,6 +6,7 @@ use std::time::Duration;
 use connectors::error::{ErrorKind, ReadError};
 use connectors::read::{Checkpoint, Page, PageStats, PageStream, Rejected};
 use connectors::record::Record;
+use connectors::schema::Declared;
 use engine::sync::{Source, StopSignals, StreamSource};
 use futures::StreamExt;
 use platform::clock::{Clock, SystemClock};
@@ -114,6 +115,8 @@ impl Source for Upstream {
         let pages: PageStream = pages.boxed();
         Ok(StreamSource {
             primary_key: vec![vec!["id".to_owned()]],
+            declared: Declared::of(&json!({ "properties": {
+                "id": { "type": ["integer", "string"] }, "name": { "type": "string" }, "price": { "type": "number" } } })),
             pages,
         })
     }

@@ -239,6 +239,7 @@ impl World {
             resume_run_id: Set(None),
             generation: Set(0),
             marking: Set(false),
+            schema_watch: Set(None),
             updated_at: Set(self.engine.timestamp()),
         };
         let id = row.insert(&transaction).await.unwrap().id;

@@ -160,7 +160,8 @@ impl Writer<'_> {
             .collect()
     }
 
-    fn value(&self, place: &str, argument: &Field) -> String {
+    /// A value of an argument.
+    pub(super) fn value(&self, place: &str, argument: &Field) -> String {
         let text = |text: &str| format!("{text:?}");
         let value = match (argument.of.kind.as_str(), argument.of.name.as_str()) {
             ("ENUM", name) => self.schema.first_word(name),
@@ -181,7 +182,8 @@ impl Writer<'_> {
                 name => panic!("the walk does not know the object {name} of {place}"),
             },
             (_, "String") => match argument.name.as_str() {
-                "slug" if place == "Query.connector" => text("items"),
+                "slug" if place.starts_with("Query.connector") => text("items"),
+                "from" | "to" if place == "Query.connectorComparison" => text("1"),
                 "slug" => text(&self.things.slug),
                 "search" => text(&self.things.mark),
                 "after" | "before" | "changedAfter" => {

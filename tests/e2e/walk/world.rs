@@ -203,7 +203,14 @@ async fn harvest(api: &GraphQl, schema: &Schema, things: &mut Things) {
         let asked = match field.name.as_str() {
             "client" => format!("client(id: {:?})", things.id("cli")),
             "integration" => format!("integration(id: {:?})", things.id("int")),
-            name if is_list => format!("{name}(first: 100)"),
+            name if is_list => {
+                let required = field.arguments.iter().filter(|argument| argument.of.is_required);
+                let place = format!("Query.{name}");
+                let required: String = required
+                    .map(|argument| format!("{}: {}, ", argument.name, writer.value(&place, argument)))
+                    .collect();
+                format!("{name}({required}first: 100)")
+            }
             _ => continue,
         };
         let inner = if is_list {

@@ -172,8 +172,12 @@ pub(crate) struct UpdateIntegrationInput {
     retry: Option<RetryPolicyInput>,
     /// A new limit, 1 to 1000000; null for none.
     requests_per_minute: MaybeUndefined<i32>,
-    /// Another version of the same connector.
+    /// Another version of the same connector. The whole integration is checked against it: its config, and that
+    /// its streams are there.
     connector_version: Option<String>,
+    /// Whether only to say what would happen: everything is checked, nothing is changed.
+    #[graphql(default = false)]
+    dry_run: bool,
 }
 
 impl UpdateIntegrationInput {
@@ -187,6 +191,7 @@ impl UpdateIntegrationInput {
             retry: retry(self.retry_policy, self.retry),
             requests_per_minute: patch(self.requests_per_minute, |limit| limit),
             connector_version: self.connector_version,
+            dry_run: self.dry_run,
         })
     }
 }

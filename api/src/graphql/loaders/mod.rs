@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use async_graphql::dataloader::{DataLoader, Loader};
 use engine::clients::Client;
-use engine::connectors::ConnectorInfo;
+use engine::connectors::{ConnectorInfo, StreamChange};
 use engine::ids::{ClientId, ConnectorId, IntegrationId, RunId};
-use engine::integrations::{Integration, IntegrationFilter, IntegrationOrder, Schedule, SkippedTick};
+use engine::integrations::{
+    Integration, IntegrationFilter, IntegrationOrder, Schedule, SchemaDrift, SkippedTick,
+};
 use engine::protection::{CircuitState, RequestBudget};
 use engine::records::{Record, RecordList};
 use engine::runs::{LogEntry, LogLevel, StreamProgress, SyncAttempt, SyncRun, SyncRunFilter};
@@ -34,6 +36,12 @@ pub(crate) struct BudgetOf(pub(crate) IntegrationId);
 /// The circuit of an integration's upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct CircuitOf(pub(crate) IntegrationId);
+/// What of an integration's streams is not as declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct DriftOf(pub(crate) IntegrationId);
+/// What a connector's version changes against the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ChangesOf(pub(crate) ConnectorId);
 /// The attempts of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct AttemptsOf(pub(crate) RunId);
@@ -114,6 +122,14 @@ loaders! {
     CircuitOf => CircuitState: |engine, actor, keys| async {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         Ok(rekey(engine.protections().circuits(actor, &ids).await?, CircuitOf))
+    };
+    DriftOf => Vec<SchemaDrift>: |engine, actor, keys| async {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(rekey(engine.integrations().schema_drift(actor, &ids).await?, DriftOf))
+    };
+    ChangesOf => Vec<StreamChange>: |engine, actor, keys| async {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(rekey(engine.connectors().changes_of(actor, &ids).await?, ChangesOf))
     };
     AttemptsOf => Vec<SyncAttempt>: |engine, actor, keys| async {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();

@@ -49,7 +49,7 @@ impl IntegrationMutations {
         };
         Ok(engine_of(ctx)
             .integrations()
-            .update(actor(ctx), change)
+            .change(actor(ctx), change)
             .await?
             .into())
     }

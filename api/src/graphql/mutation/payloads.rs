@@ -5,7 +5,9 @@ use engine::access::IssuedKey;
 use engine::{Outcome, Refusal};
 use secrecy::ExposeSecret;
 
-use crate::graphql::types::{ApiKey, Client, Connector, Integration, SyncError, SyncRun, UserError};
+use crate::graphql::types::{
+    ApiKey, Client, Connector, ConnectorChange, Integration, SyncError, SyncRun, UserError,
+};
 
 pub(super) fn errors(refusals: Vec<Refusal>) -> Vec<UserError> {
     refusals.into_iter().map(UserError::from).collect()
@@ -63,11 +65,6 @@ payloads! {
     /// The answer of createIntegration.
     CreateIntegrationPayload {
         /// The new integration; null when there are userErrors.
-        integration: Integration of engine::integrations::Integration
-    }
-    /// The answer of updateIntegration.
-    UpdateIntegrationPayload {
-        /// The changed integration; null when there are userErrors.
         integration: Integration of engine::integrations::Integration
     }
     /// The answer of pauseIntegration.
@@ -140,6 +137,40 @@ issued! {
     CreateApiKeyPayload
     /// The answer of rotateApiKey.
     RotateApiKeyPayload
+}
+
+/// The answer of updateIntegration.
+#[derive(SimpleObject)]
+pub(crate) struct UpdateIntegrationPayload {
+    /// The changed integration, or what it would be in a dry run; null when there are userErrors.
+    integration: Option<Integration>,
+    /// What its new version of the connector changes in the streams that it reads; empty when it stays on its own.
+    connector_changes: Vec<ConnectorChange>,
+    /// What the caller did wrong; empty when it was done.
+    user_errors: Vec<UserError>,
+}
+
+impl From<Outcome<engine::integrations::Changed>> for UpdateIntegrationPayload {
+    fn from(outcome: Outcome<engine::integrations::Changed>) -> Self {
+        match outcome {
+            Outcome::Done(changed) => Self {
+                integration: Some(Integration(changed.integration)),
+                connector_changes: changed.connector_changes.into_iter().map(Into::into).collect(),
+                user_errors: Vec::new(),
+            },
+            Outcome::Refused(refusals) => Self {
+                integration: None,
+                connector_changes: Vec::new(),
+                user_errors: errors(refusals),
+            },
+        }
+    }
+}
+
+impl From<Refusal> for UpdateIntegrationPayload {
+    fn from(refusal: Refusal) -> Self {
+        Outcome::from(refusal).into()
+    }
 }
 
 /// The answer of deleteIntegration.

@@ -60,6 +60,7 @@ pub(crate) enum Total {
     Zero,
     Clients(engine::clients::ClientFilter),
     Connectors(Option<String>),
+    ConnectorVersions(String),
     Integrations(engine::integrations::IntegrationFilter),
     SyncRuns(engine::runs::SyncRunFilter),
     DeadLetters(engine::deadletters::DeadLetterFilter),
@@ -73,6 +74,7 @@ impl Total {
             Self::Zero => 0,
             Self::Clients(filter) => engine.clients().count(actor, filter).await?,
             Self::Connectors(search) => engine.connectors().count(actor, search.as_deref()).await?,
+            Self::ConnectorVersions(slug) => engine.connectors().count_versions(actor, slug).await?,
             Self::Integrations(filter) => {
                 let counted = IntegrationsCounted(filter.clone());
                 owner(loaders(ctx).load_one(counted).await?)?
@@ -159,7 +161,7 @@ macro_rules! uncounted {
 counted! {
     /// A list of clients.
     ClientConnection, ClientEdge of Client;
-    /// A list of connectors, the latest version of each.
+    /// A list of connectors, or of a connector's versions.
     ConnectorConnection, ConnectorEdge of Connector;
     /// A list of integrations.
     IntegrationConnection, IntegrationEdge of Integration;

@@ -1,7 +1,11 @@
 //! A connector.
 
-use async_graphql::{ID, Object};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use serde_json::Value;
+
+use super::{ConnectorChangeKind, DateTime};
+use crate::graphql::context::loaders;
+use crate::graphql::loaders::ChangesOf;
 
 pub(crate) struct Connector(pub(crate) engine::connectors::ConnectorInfo);
 
@@ -40,9 +44,81 @@ impl Connector {
         self.0.streams.iter().map(ConnectorStream).collect()
     }
 
+    /// What it changes against the version before it; empty for the first one.
+    #[graphql(complexity = "child_complexity.saturating_mul(10).saturating_add(10).min(1_000_000_000)")]
+    async fn changes(&self, ctx: &Context<'_>) -> Result<Vec<ConnectorChange>> {
+        let changes = loaders(ctx).load_one(ChangesOf(self.0.id)).await?;
+        Ok(changes
+            .unwrap_or_default()
+            .into_iter()
+            .map(ConnectorChange::from)
+            .collect())
+    }
+
+    /// Whether new integrations get this version.
+    async fn latest(&self) -> bool {
+        self.0.latest
+    }
+
+    /// When it was installed.
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+
     /// The JSON schema of an integration's config. What is a secret is marked there with airbyte_secret.
     async fn config_schema(&self) -> &Value {
         &self.0.config_schema
+    }
+}
+
+/// A difference between two versions of a connector, in what they promise of their records.
+#[derive(SimpleObject)]
+pub(crate) struct ConnectorChange {
+    /// The stream.
+    stream: String,
+    /// The field, a nested one with dots, an array's items with []; null when it is the stream as a whole.
+    field: Option<String>,
+    /// What changed.
+    kind: ConnectorChangeKind,
+    /// Whether it may break those who use the records.
+    breaking: bool,
+    /// For people.
+    message: String,
+}
+
+impl From<engine::connectors::StreamChange> for ConnectorChange {
+    fn from(change: engine::connectors::StreamChange) -> Self {
+        Self {
+            breaking: change.kind.is_breaking(),
+            kind: change.kind.into(),
+            stream: change.stream,
+            field: change.field,
+            message: change.message,
+        }
+    }
+}
+
+/// Two versions of a connector.
+#[derive(SimpleObject)]
+pub(crate) struct ConnectorComparison {
+    /// The version that is there.
+    from: Connector,
+    /// The version that would be.
+    to: Connector,
+    /// What it changes, breaking or not.
+    changes: Vec<ConnectorChange>,
+    /// Whether one of the changes may break those who use the records.
+    breaking: bool,
+}
+
+impl From<engine::connectors::Comparison> for ConnectorComparison {
+    fn from(comparison: engine::connectors::Comparison) -> Self {
+        Self {
+            breaking: comparison.changes.iter().any(|change| change.kind.is_breaking()),
+            from: comparison.from.into(),
+            to: comparison.to.into(),
+            changes: comparison.changes.into_iter().map(Into::into).collect(),
+        }
     }
 }
 

@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use super::{
     CircuitState, Client, Connector, DateTime, Health, IntegrationStatus, PauseReason, RecordConnection,
-    Schedule, SkippedTickConnection, SyncRun, SyncRunConnection, list_cost, page,
+    Schedule, SchemaDriftKind, SkippedTickConnection, SyncRun, SyncRunConnection, list_cost, page,
 };
 use crate::graphql::context::{loaders, owner};
 use crate::graphql::inputs::SyncRunFilter;
-use crate::graphql::loaders::{ActiveRunOf, BudgetOf, CircuitOf, LastRunOf, ScheduleOf};
+use crate::graphql::loaders::{ActiveRunOf, BudgetOf, CircuitOf, DriftOf, LastRunOf, ScheduleOf};
 
 pub(crate) struct Integration(pub(crate) engine::integrations::Integration);
 
@@ -40,6 +40,36 @@ impl From<RequestBudget> for RateBudget {
             requests_per_minute: count(budget.requests_per_minute),
             remaining: count(budget.remaining),
             resets_at: budget.resets_at.map(DateTime),
+        }
+    }
+}
+
+/// A field whose records are not what the connector's schema says. It stops nothing: the records are kept as they come.
+#[derive(SimpleObject)]
+pub(crate) struct SchemaDrift {
+    /// The stream.
+    stream: String,
+    /// The field, one of the outermost of a record.
+    field: String,
+    /// How it drifted.
+    kind: SchemaDriftKind,
+    /// The declared type, for people.
+    expected: String,
+    /// What records had there besides, for people; null when the field is gone.
+    found: Option<String>,
+    /// When it was first noticed.
+    since: DateTime,
+}
+
+impl From<engine::integrations::SchemaDrift> for SchemaDrift {
+    fn from(drift: engine::integrations::SchemaDrift) -> Self {
+        Self {
+            stream: drift.stream,
+            field: drift.field.field,
+            kind: drift.field.kind.into(),
+            expected: drift.field.expected,
+            found: drift.field.found,
+            since: drift.field.since.into(),
         }
     }
 }
@@ -140,6 +170,16 @@ impl Integration {
     async fn rate_budget(&self, ctx: &Context<'_>) -> Result<Option<RateBudget>> {
         let budget = loaders(ctx).load_one(BudgetOf(self.0.id)).await?;
         Ok(budget.map(RateBudget::from))
+    }
+
+    /// Where the records of the streams that it reads are not what the connector's schema says, as the last run of
+    /// each stream showed. Empty is the good state. A few records of each page are looked at.
+    #[graphql(complexity = "child_complexity.saturating_mul(10).saturating_add(1).min(1_000_000_000)")]
+    async fn schema_drift(&self, ctx: &Context<'_>) -> Result<Vec<SchemaDrift>> {
+        let drift = loaders(ctx).load_one(DriftOf(self.0.id)).await?;
+        let of_streams = drift.unwrap_or_default().into_iter();
+        let mine = of_streams.filter(|drift| self.0.streams.contains(&drift.stream));
+        Ok(mine.map(SchemaDrift::from).collect())
     }
 
     /// The run that is RUNNING or comes next; null when none waits.

@@ -22,7 +22,7 @@ mod words;
 pub(crate) use self::api_key::ApiKey;
 pub(crate) use self::client::Client;
 pub(crate) use self::connection::*;
-pub(crate) use self::connector::Connector;
+pub(crate) use self::connector::{Connector, ConnectorChange, ConnectorComparison};
 pub(crate) use self::dead_letter::DeadLetter;
 pub(crate) use self::event::Event;
 pub(crate) use self::integration::Integration;

@@ -41,6 +41,32 @@ words! {
         Slug,
     }
 
+    /// How a field drifted from its schema.
+    SchemaDriftKind = "engine::sync::DriftKind" {
+        /// It holds another type than declared.
+        TypeChanged,
+        /// All records had it in earlier runs, and none has it now.
+        FieldVanished,
+    }
+
+    /// What a version of a connector changes.
+    ConnectorChangeKind = "engine::connectors::ChangeKind" {
+        /// A stream is new.
+        StreamAdded,
+        /// A stream is gone.
+        StreamRemoved,
+        /// A field is new.
+        FieldAdded,
+        /// A field is gone.
+        FieldRemoved,
+        /// A field may hold what it could not hold before.
+        TypeChanged,
+        /// Records are told apart by other fields.
+        PrimaryKeyChanged,
+        /// Progress is measured by another field, or not any more.
+        CursorChanged,
+    }
+
     /// Whether an integration runs.
     IntegrationStatus = "engine::integrations::IntegrationStatus" {
         /// It does: there is no reason to pause.
