@@ -21,7 +21,8 @@ pub(super) async fn run(arguments: &ReadArguments) -> Outcome {
     let config = input::config(&arguments.source)?;
     let cancel = CancellationToken::new();
     cancel_on_interrupt(cancel.clone());
-    let context = context(&arguments.source, cancel.clone())?;
+    let mut context = context(&arguments.source, cancel.clone())?;
+    context.limits.ahead = arguments.limit.is_none();
 
     let mut protocol = protocol();
     if let Some(faults) = config_faults(&connector, &context, &config) {

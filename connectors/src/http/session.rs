@@ -103,7 +103,11 @@ impl Session {
 
     /// How many slices may be read side by side.
     pub(crate) fn side_by_side(&self) -> usize {
-        self.side_by_side
+        if self.context.limits.ahead {
+            self.side_by_side
+        } else {
+            1
+        }
     }
 
     /// How many jobs may run at once.

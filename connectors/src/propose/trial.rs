@@ -77,7 +77,10 @@ async fn pages(
         checkpoint: Checkpoint::default(),
         full_refresh: false,
     };
-    let mut stream = connector.read(context, request)?;
+    // Two pages are enough, and nobody is asked for what is thrown away.
+    let mut context = context.clone();
+    context.limits.ahead = false;
+    let mut stream = connector.read(&context, request)?;
     let mut pages = Vec::new();
     while let Some(page) = stream.next().await {
         let Page {

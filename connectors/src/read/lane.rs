@@ -10,7 +10,7 @@
 //!
 //! What waits is bounded twice: a lane holds a page that waits, one in its hands and one on the wire, and all lanes that wait
 //! for their turn share [`AHEAD_KIB`]. The lane whose turn it is needs no share of it, so it cannot be held up by those behind
-//! it.
+//! it. A read that is not to run ahead (`ReadLimits::ahead`) has one lane, which sends a request when the page is waited for.
 //!
 //! Rejected: giving pages as they come, with checkpoints over the finished prefix. It is faster where one partition is much
 //! longer than the others, and a checkpoint then has to name the partitions that are half read, which grows with the bound,
@@ -19,7 +19,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -48,6 +48,9 @@ pub(super) struct LanePage {
 pub(super) struct Lane {
     pages: mpsc::Receiver<Result<LanePage, ReadError>>,
     its_turn: CancellationToken,
+    taken: u64,
+    /// How many pages were asked for, those that were taken included.
+    wanted: watch::Sender<u64>,
     /// Dropped with the lane, and its request with it.
     _task: AbortOnDropHandle<()>,
 }
@@ -77,12 +80,15 @@ impl Lane {
     pub(super) fn start(reader: &Arc<StreamReader>, stop: Stop, room: &Room) -> Self {
         let (sender, pages) = mpsc::channel(WAITING);
         let its_turn = CancellationToken::new();
+        let (wanted, asked) = watch::channel(0);
         let driver = Driver {
             reader: Arc::clone(reader),
             stop,
             room: room.clone(),
             its_turn: its_turn.clone(),
             sender: sender.clone(),
+            asked,
+            given: 0,
         };
         let task = tokio::spawn(async move {
             if let Err(error) = driver.run().await {
@@ -93,6 +99,8 @@ impl Lane {
         Self {
             pages,
             its_turn,
+            taken: 0,
+            wanted,
             _task: AbortOnDropHandle::new(task),
         }
     }
@@ -104,7 +112,10 @@ impl Lane {
 
     /// The next page. Safe to cancel.
     pub(super) async fn page(&mut self) -> Result<LanePage, ReadError> {
-        self.pages.recv().await.unwrap_or_else(|| Err(ended_early()))
+        self.wanted.send_replace(self.taken + 1);
+        let page = self.pages.recv().await.unwrap_or_else(|| Err(ended_early()));
+        self.taken += 1;
+        page
     }
 }
 
@@ -143,12 +154,15 @@ struct Driver {
     room: Room,
     its_turn: CancellationToken,
     sender: mpsc::Sender<Result<LanePage, ReadError>>,
+    asked: watch::Receiver<u64>,
+    given: u64,
 }
 
 impl Driver {
     async fn run(mut self) -> Result<(), ReadError> {
         let reader = Arc::clone(&self.reader);
         let mut request = self.stop.request();
+        self.wanted().await?;
         let mut wire = OnTheWire::send(&reader, &request);
         loop {
             let mut arrival = wire.arrival().await?;
@@ -168,7 +182,8 @@ impl Driver {
             let ends = turn.window_ends;
             let position = self.stop.position();
             let following = self.stop.request();
-            if !ends {
+            let ahead = reader.session.context.limits.ahead;
+            if ahead && !ends {
                 wire = OnTheWire::send(&reader, &following);
             }
             // The new task waits for this thread, and must not wait for the mapping.
@@ -178,8 +193,22 @@ impl Driver {
             if ends {
                 return Ok(());
             }
+            if !ahead {
+                self.wanted().await?;
+                wire = OnTheWire::send(&reader, &following);
+            }
             request = following;
         }
+    }
+
+    /// Where nothing may be asked for in vain, waits until somebody waits for the next page.
+    async fn wanted(&mut self) -> Result<(), ReadError> {
+        if !self.reader.session.context.limits.ahead {
+            let given = self.given;
+            let asked = self.asked.wait_for(|asked| *asked > given).await;
+            asked.map_err(|_| ReadError::cancelled())?;
+        }
+        Ok(())
     }
 
     /// Gives what comes before the last batch of the answer, and the last one back; `None`: the answer is another one than
@@ -204,7 +233,7 @@ impl Driver {
     }
 
     async fn give(
-        &self,
+        &mut self,
         mapped: Mapped,
         turn: Turn,
         position: Value,
@@ -216,6 +245,7 @@ impl Driver {
             position,
             _share: share,
         };
+        self.given += 1;
         self.sender
             .send(Ok(page))
             .await

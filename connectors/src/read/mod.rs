@@ -119,6 +119,8 @@ pub struct ReadLimits {
     pub template_fuel: u64,
     /// The longest wait before a request is repeated (only where the read repeats them itself).
     pub max_backoff: Duration,
+    /// Whether pages are asked for before they are wanted. Whoever means to stop early asks for nothing in vain.
+    pub ahead: bool,
 }
 
 impl Default for ReadLimits {
@@ -129,6 +131,7 @@ impl Default for ReadLimits {
             page_timeout: Duration::from_secs(300),
             template_fuel: crate::template::DEFAULT_FUEL,
             max_backoff: Duration::from_secs(600),
+            ahead: true,
         }
     }
 }
