@@ -14,7 +14,9 @@ const ENDS: &str =
     "('sync_run.succeeded', 'sync_run.partially_succeeded', 'sync_run.failed', 'sync_run.cancelled')";
 
 /// Has the database itself note whoever writes under a lease that has ended. Only the reaper may, and it puts the run
-/// back or ends it as failed.
+/// back or ends it as failed. What counts is when the transaction began: its first statement asks for the lease and locks
+/// the run, so whatever follows in it is safe from everybody, also where a machine under load takes longer than is left of
+/// the lease. (A process that is paused in the middle of one is cut off by the server, `idle_in_transaction_timeout`.)
 pub(crate) async fn audit(database: &TestDatabase) {
     database
         .execute(
@@ -23,7 +25,7 @@ pub(crate) async fn audit(database: &TestDatabase) {
                  INSERT INTO late_write VALUES (OLD.id::text || ' ' || NEW.status); RETURN NEW; END $$; \
              CREATE TRIGGER late_write AFTER UPDATE ON sync_run FOR EACH ROW \
                  WHEN (OLD.status = 'RUNNING' AND NEW.status IN ('RUNNING', 'SUCCEEDED') \
-                 AND OLD.lease_until < EXTRACT(EPOCH FROM statement_timestamp()) * 1000000 - 100000) \
+                 AND OLD.lease_until < EXTRACT(EPOCH FROM transaction_timestamp()) * 1000000 - 100000) \
                  EXECUTE FUNCTION note_late_write()",
         )
         .await;
