@@ -8,7 +8,7 @@
 //! Order within a page matters. First the next token, then the slice's position, then the request for the next page, and
 //! only then the mapping: the request is on its way while this page is mapped.
 //!
-//! What waits is bounded twice: a lane holds a page that waits, one in its hands and one on the wire, and all lanes that wait
+//! What waits is bounded twice: a lane holds a page that waits, and one in its hands or on the wire, and all lanes that wait
 //! for their turn share [`AHEAD_KIB`]. The lane whose turn it is needs no share of it, so it cannot be held up by those behind
 //! it. A read that is not to run ahead (`ReadLimits::ahead`) has one lane, which sends a request when the page is waited for.
 //!
@@ -183,13 +183,22 @@ impl Driver {
             let position = self.stop.position();
             let following = self.stop.request();
             let ahead = reader.session.context.limits.ahead;
+            // A page that nobody has room for is not asked for: it would only wait.
+            let place = self.sender.clone().reserve_owned().await;
+            let place = place.map_err(|_| ReadError::cancelled())?;
             if ahead && !ends {
                 wire = OnTheWire::send(&reader, &following);
             }
             // The new task waits for this thread, and must not wait for the mapping.
             tokio::task::yield_now().await;
             let mapped = digest.finish(&reader, &request)?;
-            self.give(mapped, turn, position, share).await?;
+            self.given += 1;
+            place.send(Ok(LanePage {
+                mapped,
+                turn,
+                position,
+                _share: share,
+            }));
             if ends {
                 return Ok(());
             }
@@ -224,32 +233,19 @@ impl Driver {
                 Cut::Batch(extracted, given) => {
                     let mapped = self.reader.map(request, extracted)?;
                     self.stop.give(given);
-                    let position = self.stop.position();
-                    self.give(mapped, Turn::default(), position, None).await?;
+                    let page = LanePage {
+                        mapped,
+                        turn: Turn::default(),
+                        position: self.stop.position(),
+                        _share: None,
+                    };
+                    self.given += 1;
+                    let sent = self.sender.send(Ok(page)).await;
+                    sent.map_err(|_| ReadError::cancelled())?;
                 }
                 Cut::Changed => return Ok(None),
             }
         }
-    }
-
-    async fn give(
-        &mut self,
-        mapped: Mapped,
-        turn: Turn,
-        position: Value,
-        share: Option<OwnedSemaphorePermit>,
-    ) -> Result<(), ReadError> {
-        let page = LanePage {
-            mapped,
-            turn,
-            position,
-            _share: share,
-        };
-        self.given += 1;
-        self.sender
-            .send(Ok(page))
-            .await
-            .map_err(|_| ReadError::cancelled())
     }
 }
 

@@ -181,8 +181,8 @@ async fn what_waits_for_its_turn_is_bounded_in_bytes() {
         .read(&upstream.context(), request(json!({}), Checkpoint::default()))
         .unwrap();
     let first = stream.next().await.unwrap().unwrap();
-    // Of the first shelf four pages; of each other one the first; and of one of them, which fills the room, another.
-    let bound = 4 + 7 + 1;
+    // Of the first shelf three pages; of each other one the first; and of one of them, which fills the room, another.
+    let bound = 3 + 7 + 1;
     let most = *requests.wait_for(|asked| *asked >= bound).await.unwrap();
     assert_eq!(most, bound);
     let rest = pages(stream).await.unwrap();
