@@ -103,7 +103,7 @@ impl Applier<'_> {
         let now = self.engine.clock.now();
         let count: usize = batches.iter().map(Packed::len).sum();
         if count > 0 {
-            records_write::plan_afresh(&transaction).await?;
+            records_write::plan_once(&transaction).await?;
             let mut first =
                 records_write::reserve_changes(&transaction, self.claim.integration_id(), count).await?;
             for batch in batches {

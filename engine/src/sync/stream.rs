@@ -96,7 +96,7 @@ async fn read(
     let pages = source
         .open(stream, from, is_full_refresh(claim), reading)
         .map_err(|error| Ending::from_read(error, Some(stream)))?;
-    let mut pages = Reading::begin(pages, stream, claim, engine.clock.clone());
+    let mut pages = Reading::begin(engine, pages, stream, claim);
     let mut total = SyncProgress::default();
     loop {
         let mut group = Group::default();

@@ -1,9 +1,11 @@
 use engine::ids::{IntegrationId, RecordId};
 use engine::records::{Record, RecordList};
+use engine::runs::SyncMode;
 use engine::{Actor, Error, Listing, PageRequest, Paged, Result};
 use entity::record;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, Set, Statement};
 
+use crate::upstream::{Step, Upstream, users};
 use crate::world::{OPERATOR, World, new_id, on_both_databases};
 
 fn list(integration_id: IntegrationId) -> RecordList {
@@ -178,4 +180,56 @@ on_both_databases! {
         .await;
         assert!(by_change.contains("record_change"), "{by_change}");
     }
+}
+
+/// A statement's plan is kept as long as its connection, and the first one is made when there is next to nothing to read.
+#[tokio::test]
+async fn a_plan_from_when_the_table_was_small_still_looks_records_up_by_key() {
+    let world = World::postgres().await;
+    let (_, integration) = world.furnished().await;
+    let upstream = |ids: std::ops::RangeInclusive<i64>| Upstream::of("users", vec![Step::Page(users(ids))]);
+    let few = upstream(1..=3);
+    world.sync(integration.id, SyncMode::Incremental, &few).await;
+    // Without it the planner takes an unknown table for ten pages.
+    world
+        .engine
+        .db
+        .for_migration()
+        .execute_unprepared("ANALYZE record")
+        .await
+        .unwrap();
+    world.sync(integration.id, SyncMode::Incremental, &few).await;
+    world.sync(integration.id, SyncMode::FullRefresh, &few).await;
+    world
+        .sync(integration.id, SyncMode::Incremental, &upstream(1..=2000))
+        .await;
+    world
+        .sync(integration.id, SyncMode::Incremental, &upstream(1..=2000))
+        .await;
+    world
+        .sync(integration.id, SyncMode::FullRefresh, &upstream(1..=2000))
+        .await;
+
+    // Each connection tells the server what it did when it is asked to, and all of them are held, so that each is asked.
+    let mut connections = Vec::new();
+    for _ in 0..4 {
+        connections.push(world.begin().await);
+    }
+    for connection in connections {
+        connection
+            .execute_unprepared("SELECT pg_stat_force_next_flush()")
+            .await
+            .unwrap();
+        connection.commit().await.unwrap();
+    }
+    let sql = "SELECT idx_scan, seq_tup_read FROM pg_stat_user_tables WHERE relname = 'record'";
+    let reader = world.engine.db.reader();
+    let statement = Statement::from_string(reader.get_database_backend(), sql);
+    let row = reader.query_one_raw(statement).await.unwrap().unwrap();
+    let (by_index, read): (i64, i64) = (
+        row.try_get("", "idx_scan").unwrap(),
+        row.try_get("", "seq_tup_read").unwrap(),
+    );
+    assert!(by_index >= 4000, "{by_index} look-ups");
+    assert!(read < 10_000, "{read} records were read one after the other");
 }
