@@ -212,6 +212,18 @@ impl Connector {
         })
     }
 
+    /// The manifest's own streams that are there under this configuration, in its order. Asks nobody.
+    pub fn available_streams(&self, context: &ReadContext, config: &Value) -> Result<Vec<String>, ReadError> {
+        let session = self.session_of(context, self.migrate(context, config)?);
+        let mut names = Vec::new();
+        for stream in &self.plan.streams {
+            if !names.contains(&stream.name) && is_available(&session, stream)? {
+                names.push(stream.name.clone());
+            }
+        }
+        Ok(names)
+    }
+
     /// What can be read under this configuration, with the schemas that only the upstream knows.
     pub async fn discover(
         &self,

@@ -63,7 +63,8 @@ impl Integrations<'_> {
         let mut streams = Vec::new();
         if let Some(plan) = &plan {
             validation::check_config(plan.spec(), &input.config, &mut refusals);
-            streams = validation::streams(plan, input.streams.as_deref(), &mut refusals);
+            let wanted = input.streams.as_deref();
+            streams = validation::streams(self.0, plan, &input.config, wanted, &mut refusals);
         }
         let (Some(connector), Some(plan), true) = (connector, plan, refusals.is_empty()) else {
             return Ok(Outcome::Refused(refusals));
@@ -169,9 +170,15 @@ impl Integrations<'_> {
                 Err(refusal) => refusals.push(refusal),
             }
         }
+        let streams_change = input.streams != Patch::Keep || input.connector_version.is_some();
+        let mut config = if input.config.is_some() || streams_change {
+            sealed::full_config(self.0, &row)?
+        } else {
+            row.config.clone()
+        };
         if input.config.is_some() || input.connector_version.is_some() {
-            let before = sealed::full_config(self.0, &row)?;
-            let config = match &input.config {
+            let before = config;
+            config = match &input.config {
                 Some(new) if new.is_object() => sealed::keep_secrets(old.spec(), plan.spec(), &before, new),
                 Some(other) => other.clone(),
                 None => before.clone(),
@@ -190,13 +197,16 @@ impl Integrations<'_> {
             }
         }
         let kept: Vec<String> = stored_json::read(row.streams.clone())?;
-        let streams = match &input.streams {
-            Patch::Keep if input.connector_version.is_some() => {
-                validation::streams(&plan, Some(&kept), &mut refusals)
-            }
-            Patch::Keep => kept.clone(),
-            Patch::Clear => validation::streams(&plan, None, &mut refusals),
-            Patch::Set(wanted) => validation::streams(&plan, Some(wanted), &mut refusals),
+        let wanted = match &input.streams {
+            Patch::Keep => Some(&kept),
+            Patch::Clear => None,
+            Patch::Set(wanted) => Some(wanted),
+        };
+        let streams = if streams_change {
+            let wanted = wanted.map(Vec::as_slice);
+            validation::streams(self.0, &plan, &config, wanted, &mut refusals)
+        } else {
+            kept.clone()
         };
         change.streams = Set(json!(streams));
         if !refusals.is_empty() {

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use connectors::Connector;
+use connectors::read::RetryMode;
 use connectors::spec::{MASK, Spec};
 use entity::ids::{IntegrationId, ScheduleId};
 use entity::{Timestamp, schedule};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::model::ScheduleInput;
+use crate::Engine;
 use crate::input::check_object;
 use crate::outcome::Refusal;
 use crate::schedule::{Calendar, ScheduleFault};
@@ -53,16 +56,33 @@ fn in_config(path: &[String]) -> impl Iterator<Item = &str> {
     std::iter::once("config").chain(path.iter().map(String::as_str))
 }
 
-/// The streams to read, in the connector's order; all of them where none are named.
+/// The streams to read, in the connector's order; where none are named, all that are there under this configuration.
 pub(super) fn streams(
+    engine: &Engine,
     plan: &Connector,
+    config: &Value,
     wanted: Option<&[String]>,
     refusals: &mut Vec<Refusal>,
 ) -> Vec<String> {
-    let known: Vec<String> = plan.streams().iter().map(|stream| stream.name.clone()).collect();
     if plan.makes_streams() {
         return made_streams(wanted, refusals);
     }
+    // Of a configuration that is refused anyway, nobody can say which streams it has.
+    let known = if refusals.is_empty() {
+        let cancel = CancellationToken::new();
+        let context = engine
+            .connectors
+            .read_context(RetryMode::LeaveToCaller, cancel, None);
+        match plan.available_streams(&context, config) {
+            Ok(available) => available,
+            Err(error) => {
+                refusals.push(Refusal::invalid(error.message, ["config"]));
+                return Vec::new();
+            }
+        }
+    } else {
+        plan.streams().iter().map(|stream| stream.name.clone()).collect()
+    };
     let Some(wanted) = wanted else { return known };
     if wanted.is_empty() {
         let message = "Name at least one stream, or leave streams out for all of them.";
@@ -73,8 +93,14 @@ pub(super) fn streams(
         .enumerate()
         .filter(|(_, name)| !known.contains(name))
     {
+        let described = plan.streams().iter().any(|stream| stream.name == *name);
+        let lacks = if described {
+            "has, under this configuration,"
+        } else {
+            "has"
+        };
         let message = format!(
-            "The connector has no stream {name:?}; it has {}.",
+            "The connector {lacks} no stream {name:?}; it has {}.",
             known.join(", ")
         );
         refusals.push(Refusal::invalid(

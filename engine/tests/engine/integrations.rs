@@ -205,6 +205,34 @@ on_both_databases! {
         assert_eq!(moved.config, made.config);
     }
 
+    async fn streams_that_only_some_configurations_have(world: World) {
+        world.furnished().await;
+        let always = "  - type: DeclarativeStream\n    name: posts\n    primary_key: [id]\n    retriever: *retriever\n    schema_loader: *schema\n";
+        let sometimes = "  - type: ConditionalStreams\n    condition: \"{{ config.get('note') == 'full' }}\"\n    streams:\n    - type: DeclarativeStream\n      name: posts\n      primary_key: [id]\n      retriever: *retriever\n      schema_loader: *schema\n";
+        assert!(MANIFEST.contains(always));
+        let manifest = MANIFEST.replace(always, sometimes);
+        let input = engine::connectors::InstallConnector { manifest, slug: Some("people".to_owned()) };
+        done(world.engine.connectors().install(&OPERATOR, input).await.unwrap());
+        let client = world.client("second").await.id;
+        let integrations = world.engine.integrations();
+
+        let all = done(integrations.create(&OPERATOR, create(client, "all there are")).await.unwrap());
+        assert_eq!(all.streams, ["users"]);
+        let named = CreateIntegration { streams: Some(vec!["posts".to_owned()]), ..create(client, "named") };
+        let outcome = integrations.create(&OPERATOR, named).await.unwrap();
+        assert_eq!(refused(&outcome), [(RefusalCode::Invalid, "streams.0".to_owned())]);
+
+        let mut full = config();
+        full["note"] = json!("full");
+        let update = UpdateIntegration {
+            config: Some(full),
+            streams: Patch::Clear,
+            ..UpdateIntegration::of(all.id)
+        };
+        let all = done(integrations.update(&OPERATOR, update).await.unwrap());
+        assert_eq!(all.streams, ["users", "posts"]);
+    }
+
     async fn three_reasons_to_pause(world: World) {
         let (_, made) = world.furnished().await;
         let integrations = world.engine.integrations();
