@@ -49,7 +49,7 @@ use serde_json::{Map, Value};
 
 use error::ManifestError;
 use http::session::Session;
-use manifest::components::{IncrementalSync, Plan, StreamPlan};
+use manifest::components::{Plan, StreamPlan};
 use read::{PageStream, ReadContext, ReadError, ReadRequest};
 use spec::Spec;
 
@@ -262,8 +262,10 @@ impl Connector {
             config,
             checkpoint,
             full_refresh,
+            selection,
         } = request;
         let session = self.session(context, &config)?;
+        session.select(&stream, selection);
         let plan = self.stream(&session, &stream)?;
         read::producer::start(session, plan, checkpoint, full_refresh)
     }
@@ -370,9 +372,7 @@ fn describe(stream: &StreamPlan) -> StreamDescription {
     let cursor = stream
         .incremental_sync
         .as_ref()
-        .map(|incremental| match incremental {
-            IncrementalSync::Datetime(cursor) => cursor.cursor_field.source().to_owned(),
-        })
+        .map(|incremental| incremental.cursor_field().source().to_owned())
         .or_else(|| {
             let native = stream.retriever.native()?;
             native.source.cursor_field().map(ToOwned::to_owned)

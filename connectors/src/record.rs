@@ -52,7 +52,15 @@ impl PathPart {
         }
     }
 
-    fn fits_index(&self, index: usize, length: usize) -> bool {
+    /// The same for a name that is at hand.
+    pub(crate) fn fits_name(&self, name: &str) -> bool {
+        match self {
+            PathPart::Name(own) => own == name,
+            PathPart::Pattern(pattern) => pattern == "*" || fnmatch(pattern, name),
+        }
+    }
+
+    pub(crate) fn fits_index(&self, index: usize, length: usize) -> bool {
         match self {
             PathPart::Name(own) => {
                 let number: Option<i64> = own.trim().parse().ok();
@@ -350,6 +358,13 @@ impl Record {
     /// Whether it is an object, as records should be.
     pub fn is_object(&self) -> bool {
         self.json().starts_with('{')
+    }
+
+    /// Whether Python takes it for false: null, nothing, or empty.
+    pub(crate) fn is_empty(&self) -> bool {
+        let json = self.json();
+        let inner = json.strip_prefix('[').map(str::trim_start);
+        inner.map_or_else(|| is_false(json), |inner| inner.starts_with(']'))
     }
 
     /// The record as a tree.

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use connectors::Connector;
+use connectors::read::Selection;
 use serde_json::Value;
 
 use super::protocol::NO_CURSOR;
@@ -48,10 +49,11 @@ pub(super) fn config(arguments: &SourceArguments) -> Result<Value, Failure> {
 }
 
 /// What to read of a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Wanted {
     pub(super) stream: String,
     pub(super) full_refresh: bool,
+    pub(super) selection: Selection,
 }
 
 /// What the catalog asks for: an Airbyte configured catalog, or what `discover` printed.
@@ -81,9 +83,20 @@ fn wanted_of(document: &Value) -> Option<Vec<Wanted>> {
                 .or_else(|| entry.get("name"))?
                 .as_str()?;
             let full_refresh = entry.get("sync_mode").and_then(Value::as_str) == Some("full_refresh");
+            let stream = entry.get("stream").unwrap_or(entry);
+            let properties = stream
+                .get("json_schema")
+                .map(|schema| schema.get("properties").and_then(Value::as_object).cloned());
+            let cursor_field = entry.get("cursor_field").and_then(Value::as_array);
+            let cursor_field = cursor_field.into_iter().flatten().filter_map(Value::as_str);
             Some(Wanted {
                 stream: name.to_owned(),
                 full_refresh,
+                selection: Selection {
+                    cursor_field: cursor_field.map(ToOwned::to_owned).collect(),
+                    // A schema without properties selects none.
+                    properties: properties.map(Option::unwrap_or_default),
+                },
             })
         })
         .collect()
@@ -202,6 +215,7 @@ mod tests {
             vec![Wanted {
                 stream: "a".to_owned(),
                 full_refresh,
+                selection: Selection::default(),
             }]
         };
         assert_eq!(catalog(configured.path()).expect("understood"), wanted(true));

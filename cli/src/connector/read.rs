@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use connectors::Connector;
-use connectors::read::{Checkpoint, NoteLevel, Page, ReadContext, ReadError, ReadRequest};
+use connectors::read::{Checkpoint, NoteLevel, Page, ReadContext, ReadError, ReadRequest, Selection};
 use futures::StreamExt;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -99,6 +99,7 @@ fn wanted(connector: &Connector, arguments: &ReadArguments) -> Result<Vec<Wanted
             .map(|name| Wanted {
                 stream: (*name).to_owned(),
                 full_refresh: false,
+                selection: Selection::default(),
             })
             .collect(),
     };
@@ -139,6 +140,7 @@ impl<W: Write> Reader<'_, W> {
             config: self.config.clone(),
             checkpoint: Checkpoint { state, resume: None },
             full_refresh: wanted.full_refresh,
+            selection: wanted.selection.clone(),
         };
         let mut pages = match self.connector.read(&self.context, request) {
             Ok(pages) => pages,

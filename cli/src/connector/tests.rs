@@ -54,6 +54,7 @@ impl Sample {
         let wanted = Wanted {
             stream: stream.to_owned(),
             full_refresh: false,
+            selection: connectors::read::Selection::default(),
         };
         let succeeded = reader
             .stream(&wanted, state)

@@ -6,11 +6,14 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use super::answer::Answer;
 use super::retry_after;
 use super::session::Session;
 use crate::manifest::components::{BackoffStrategy, ErrorHandler, Number, Pattern, Text};
-use crate::read::{ErrorKind, ReadError};
+use crate::read::{ErrorKind, NoteLevel, ReadError};
+use crate::template::Variable;
 
 /// What the manifest's strategies say after this many attempts (at least one).
 ///
@@ -50,6 +53,18 @@ fn ask(
     attempts: u32,
 ) -> Result<Option<f64>, ReadError> {
     match strategy {
+        BackoffStrategy::WaitTimeFromResponse {
+            wait_time_in_seconds,
+            max_waiting_time_in_seconds,
+        } => {
+            let Some(seconds) = from_response(session, answer, wait_time_in_seconds) else {
+                return Ok(None);
+            };
+            if seconds == 0.0 {
+                return Ok(None);
+            }
+            capped(session, seconds, max_waiting_time_in_seconds.as_ref()).map(Some)
+        }
         BackoffStrategy::Constant {
             backoff_time_in_seconds,
             jitter_range_in_seconds,
@@ -131,6 +146,35 @@ fn from_header(
         .filter(|found| found.start() == 0);
     let text = found.map_or(value, |found| found.as_str());
     Ok(text.trim().parse().ok())
+}
+
+/// What the template finds. It runs on every answer that is repeated, not only on the one it was written for, so where it
+/// finds no time the next strategy is asked.
+fn from_response(session: &Session, answer: Option<&Answer>, template: &Text) -> Option<f64> {
+    let nothing = Map::new();
+    let response = match answer {
+        Some(answer) if template.template.mentions("response") => answer.json_or_empty(),
+        _ => Value::Object(Map::new()),
+    };
+    let headers = answer.map_or(&nothing, |answer| &answer.headers);
+    let names = [
+        ("response", Variable::Json(&response)),
+        ("headers", Variable::Headers(headers)),
+    ];
+    let seconds = match session.value(template, &names) {
+        Ok(Value::Number(seconds)) => seconds.as_f64(),
+        Ok(Value::String(text)) => text.trim().parse().ok(),
+        Ok(Value::Bool(flag)) => Some(f64::from(u8::from(flag))),
+        Ok(_) => None,
+        Err(_) => {
+            session.note(
+                NoteLevel::Warning,
+                "A WaitTimeFromResponse found no time in an answer; the next back-off strategy is taken.",
+            );
+            None
+        }
+    };
+    seconds.filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0)
 }
 
 fn capped(session: &Session, seconds: f64, cap: Option<&Number>) -> Result<f64, ReadError> {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ use super::token::Token;
 use crate::manifest::components::{
     ApiBudget, ConcurrencyLevel, Condition, Integer, JsonTemplate, Number, Text, TextMap,
 };
-use crate::read::{Note, NoteLevel, PageStats, ReadContext, ReadError};
+use crate::read::{Note, NoteLevel, PageStats, ReadContext, ReadError, Selection};
 use crate::template::{Scope, TemplateError, ValidTypes, Variable};
 
 /// Names that a place in the manifest offers besides `config` and `parameters`.
@@ -32,6 +32,8 @@ pub(crate) struct Session {
     jobs: Arc<AtomicUsize>,
     jobs_at_once: usize,
     side_by_side: usize,
+    /// What a catalog selects of the stream that is read.
+    selection: OnceLock<(String, Selection)>,
     /// By what was asked for; the lock is held while asking, so that a token is asked for once.
     pub(super) tokens: tokio::sync::Mutex<HashMap<String, Arc<Token>>>,
 }
@@ -69,6 +71,7 @@ impl Session {
             jobs: Arc::default(),
             jobs_at_once: 1,
             side_by_side: SIDE_BY_SIDE,
+            selection: OnceLock::new(),
             tokens: tokio::sync::Mutex::new(HashMap::new()),
         };
         for secret in &secrets {
@@ -99,6 +102,18 @@ impl Session {
             self.side_by_side = told.unwrap_or(SIDE_BY_SIDE).clamp(1, MOST_SIDE_BY_SIDE);
         }
         self
+    }
+
+    /// Remembers what a catalog selects of the stream that is read.
+    pub(crate) fn select(&self, stream: &str, selection: Selection) {
+        // A session reads one stream, and its parents as the manifest has them.
+        let _ = self.selection.set((stream.to_owned(), selection));
+    }
+
+    /// What a catalog selects of a stream.
+    pub(crate) fn selection(&self, stream: &str) -> Option<&Selection> {
+        let (name, selection) = self.selection.get()?;
+        (name == stream).then_some(selection)
     }
 
     /// How many slices may be read side by side.

@@ -7,10 +7,10 @@ use super::answer::Answer;
 use super::excerpt;
 use super::session::{Names, Session};
 use crate::manifest::components::{
-    Condition, DefaultErrorHandler, ErrorHandler, FailureType, HttpResponseFilter, Integer, ResponseAction,
-    Text,
+    BackoffStrategy, Condition, DefaultErrorHandler, ErrorHandler, FailureType, HttpResponseFilter, Integer,
+    ResponseAction, Text,
 };
-use crate::read::{ErrorKind, ReadError};
+use crate::read::{Demand, ErrorKind, ReadError};
 use crate::template::Variable;
 
 /// Repetitions where the manifest does not say.
@@ -80,7 +80,8 @@ pub(crate) fn interpret(
                 if matches!(
                     verdict.action,
                     ResponseAction::Success | ResponseAction::Retry | ResponseAction::Ignore
-                ) {
+                ) || demand(verdict.action).is_some()
+                {
                     return Ok(verdict);
                 }
                 last = Some(verdict);
@@ -219,8 +220,14 @@ pub(crate) fn looks_at_bodies(handler: &ErrorHandler) -> bool {
         filter.error_message_contains.is_some()
             || matches!(&filter.predicate, Some(Condition::Computed(text)) if text.template.mentions("response"))
     };
+    let waits = |strategy: &BackoffStrategy| {
+        matches!(strategy, BackoffStrategy::WaitTimeFromResponse { wait_time_in_seconds: text, .. }
+            if text.template.mentions("response"))
+    };
     match handler {
-        ErrorHandler::Default(handler) => handler.response_filters.iter().any(looks),
+        ErrorHandler::Default(handler) => {
+            handler.response_filters.iter().any(looks) || handler.backoff_strategies.iter().any(waits)
+        }
         ErrorHandler::Composite(handlers) => handlers.iter().any(looks_at_bodies),
     }
 }
@@ -294,10 +301,21 @@ pub(crate) fn error(session: &Session, verdict: &Verdict, answer: &Answer) -> Re
         None => message.push('.'),
     }
     let mut error = ReadError::new(kind, format!("HTTP_{status}"), message);
+    error.demand = demand(verdict.action);
     error.retryable = transient;
     error.http_status = Some(status);
     error.url = Some(session.scrub(&platform::http_client::redacted(&answer.url)));
     error
+}
+
+/// What an action asks of whoever reads the pages.
+fn demand(action: ResponseAction) -> Option<Demand> {
+    match action {
+        ResponseAction::ResetPagination => Some(Demand::ResetPagination),
+        ResponseAction::ReducePageSize => Some(Demand::ReducePageSize),
+        ResponseAction::SplitRequestWindow => Some(Demand::SplitRequestWindow),
+        _ => None,
+    }
 }
 
 /// Answers that end the read have to be told apart from those that only delay it.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Paging, Proposal, Sample, paging};
 use crate::key;
-use crate::read::{Checkpoint, ErrorKind, Page, ReadContext, ReadError, ReadRequest};
+use crate::read::{Checkpoint, ErrorKind, Page, ReadContext, ReadError, ReadRequest, Selection};
 use crate::record::Record;
 use crate::{Connector, json};
 
@@ -76,6 +76,7 @@ async fn pages(
         config: config.clone(),
         checkpoint: Checkpoint::default(),
         full_refresh: false,
+        selection: Selection::default(),
     };
     // Two pages are enough, and nobody is asked for what is thrown away.
     let mut context = context.clone();

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::ReadError;
-use super::cursor::{CursorSettings, Progress, Window};
+use super::cursor::{Count, CountSettings, CursorSettings, Progress, Window};
 use super::page::Mapped;
 use super::partitioned::Partitioned;
 use super::slice::Partition;
@@ -37,6 +37,8 @@ enum Kind {
     Own(Option<Value>),
     /// One cursor for the stream.
     Single,
+    /// One that counts.
+    Counted(CountSettings, Count),
     /// One for each partition.
     Partitioned(Box<Partitioned>),
 }
@@ -50,6 +52,9 @@ impl Book {
             .is_some_and(crate::native::Source::keeps_state);
         let kind = match &reader.cursor {
             None if own => Kind::Own(state.cloned()),
+            None if let Some(settings) = &reader.count => {
+                Kind::Counted(settings.clone(), Count::from_state(settings, state)?)
+            }
             None => Kind::None,
             Some(_) if reader.routers.is_empty() => Kind::Single,
             Some(settings) => {
@@ -102,6 +107,14 @@ impl Book {
             *own = Some(state.clone());
             return;
         }
+        if let Kind::Counted(_, count) = &mut self.kind {
+            let values = mapped
+                .records
+                .iter()
+                .filter_map(|record| reader.count_value(record));
+            values.for_each(|value| count.observe(value));
+            return;
+        }
         let (Some(settings), Some(progress)) = (
             &reader.cursor,
             self.current
@@ -128,6 +141,9 @@ impl Book {
         window: Option<&Window>,
         partition_ends: bool,
     ) -> Result<(), ReadError> {
+        if let (Kind::Counted(_, count), true) = (&mut self.kind, partition_ends) {
+            count.close();
+        }
         let Some(settings) = settings else { return Ok(()) };
         if let (Some(window), Some(progress)) = (
             window,
@@ -195,6 +211,7 @@ impl Book {
                 .unwrap_or(Value::Null),
             (Kind::Partitioned(partitioned), Some(settings)) => partitioned.state(settings),
             (Kind::Own(own), _) => own.clone().unwrap_or_else(|| json!({})),
+            (Kind::Counted(counting, count), _) => count.state(counting),
             _ => json!({ NO_CURSOR: true }),
         }
     }
@@ -204,6 +221,9 @@ impl Book {
         let mut json = Map::new();
         match &self.kind {
             Kind::None | Kind::Own(_) => {}
+            Kind::Counted(_, count) => {
+                json.insert("count".to_owned(), count.to_json());
+            }
             Kind::Single => {
                 json.insert("from".to_owned(), self.from.clone().unwrap_or(Value::Null));
             }
@@ -233,6 +253,9 @@ impl Book {
             None => state,
         };
         let mut book = Self::open(reader, from)?;
+        if let Kind::Counted(_, count) = &mut book.kind {
+            count.restore(&written["count"]);
+        }
         if let Kind::Partitioned(partitioned) = &mut book.kind {
             let restored = written
                 .get("partitions")

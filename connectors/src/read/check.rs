@@ -26,17 +26,16 @@ pub(crate) async fn try_stream(session: &Arc<Session>, plan: &Arc<StreamPlan>) -
         if session.context.cancel.is_cancelled() {
             return Err(ReadError::cancelled());
         }
-        let request = stop.request();
-        let mut arrival = reader.fetch(&request).await?;
+        let (request, mut arrival) = reader.arrive(&mut stop).await?;
         let extracted = match arrival.cut(&reader).await? {
             Cut::Last(extracted) => extracted,
             // Rows are enough, and nothing was given before.
             Cut::Batch(..) | Cut::Changed => return Ok(()),
         };
-        let (token, digest) = reader.begin_digest(&mut stop, &request, &arrival, extracted)?;
+        let (next, digest) = reader.begin_digest(&mut stop, &request, &arrival, extracted)?;
         let mapped = digest.finish(&reader, &request)?;
         let found = !mapped.records.is_empty() || !mapped.rejected.is_empty();
-        if found || stop.turn(token)?.window_ends {
+        if found || stop.turn(next)?.window_ends {
             return Ok(());
         }
     }

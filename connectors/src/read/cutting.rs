@@ -12,8 +12,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use siphasher::sip::SipHasher13;
 
+use super::extraction::Found;
 use super::jobs::Results;
 use super::page::{Extracted, malformed};
+use super::slice::Slice;
 use super::stream::StreamReader;
 use super::{ErrorKind, ReadError, Rejected};
 use crate::decode::{self, Document, Row};
@@ -23,7 +25,7 @@ use crate::http::session::Session;
 use crate::json::Body;
 use crate::manifest::components::Decoder;
 use crate::native::Batch;
-use crate::record::{self, PathPart, Record};
+use crate::record::{self, Record};
 
 /// How much of a body was given already.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub(super) struct Arrival {
     ready: Option<Batch>,
     /// The job that it is of.
     pub(super) job: Option<OfJob>,
+    /// The slices and answers of a page that was asked for in several requests; `answer` is the last one.
+    chunks: Vec<(Arc<Slice>, Answer)>,
 }
 
 /// What an arrival says of its job.
@@ -92,6 +96,7 @@ impl Arrival {
             rows: None,
             ready: None,
             job: None,
+            chunks: Vec::new(),
         }
     }
 
@@ -108,7 +113,32 @@ impl Arrival {
             rows,
             ready: None,
             job: None,
+            chunks: Vec::new(),
         }
+    }
+
+    /// The answers of a page that was asked for in several requests.
+    pub(super) fn chunked(chunks: Vec<(Arc<Slice>, Answer)>) -> Self {
+        Self {
+            answer: chunks.last().map(|(_, answer)| answer.clone()),
+            rows: None,
+            ready: None,
+            job: None,
+            chunks,
+        }
+    }
+
+    /// Bytes of bodies that it holds.
+    pub(super) fn bytes(&self) -> usize {
+        if self.chunks.is_empty() {
+            return self.answer.as_ref().map_or(0, |answer| answer.body.len());
+        }
+        self.chunks.iter().map(|(_, answer)| answer.body.len()).sum()
+    }
+
+    /// The slice that the page's successor sees.
+    pub(super) fn shown<'a>(&'a self, slice: &'a Slice) -> &'a Slice {
+        self.chunks.last().map_or(slice, |(slice, _)| slice)
     }
 
     /// Records that are none of an answer's.
@@ -118,6 +148,7 @@ impl Arrival {
             rows: None,
             ready: Some(batch),
             job: None,
+            chunks: Vec::new(),
         }
     }
 
@@ -133,6 +164,7 @@ impl Arrival {
             rows: None,
             ready: None,
             job: Some(OfJob::Skipped),
+            chunks: Vec::new(),
         }
     }
 
@@ -143,6 +175,7 @@ impl Arrival {
             rows: None,
             ready: None,
             job: Some(OfJob::Anew(results)),
+            chunks: Vec::new(),
         }
     }
 
@@ -153,6 +186,7 @@ impl Arrival {
             rows: None,
             ready: None,
             job: Some(OfJob::Done(results)),
+            chunks: Vec::new(),
         }
     }
 
@@ -173,9 +207,12 @@ impl Arrival {
                 ..Extracted::default()
             }));
         }
+        if !self.chunks.is_empty() {
+            return reader.extract_shares(&self.chunks).await.map(Cut::Last);
+        }
         let Some(rows) = &mut self.rows else {
             return match &self.answer {
-                Some(answer) => reader.extract(answer).map(Cut::Last),
+                Some(answer) => reader.extract(answer).await.map(Cut::Last),
                 None => Ok(Cut::Last(Extracted::default())),
             };
         };
@@ -188,7 +225,7 @@ impl Arrival {
                     Met::New => {}
                 }
                 match row {
-                    Row::Json(text) => extracted.records.append(&mut records(&text, &reader.path)?),
+                    Row::Json(text) => extracted.records.append(&mut records(reader, &text).await?),
                     Row::Broken { text, why } => extracted.rejected.push(Rejected {
                         payload: Value::String(text),
                         message: why,
@@ -236,7 +273,14 @@ impl RowReader {
 }
 
 /// The records in a row.
-fn records(row: &str, path: &[PathPart]) -> Result<Vec<Record>, ReadError> {
+async fn records(reader: &StreamReader, row: &str) -> Result<Vec<Record>, ReadError> {
+    let Some(path) = reader.extraction.plain() else {
+        let found = reader
+            .extraction
+            .records(reader, &Body::of_text(row), true)
+            .await?;
+        return Ok(found.records);
+    };
     if path.is_empty() && row.starts_with('{') && row != "{}" {
         return Ok(vec![Record::from_json(row)]);
     }
@@ -245,28 +289,52 @@ fn records(row: &str, path: &[PathPart]) -> Result<Vec<Record>, ReadError> {
 
 impl StreamReader {
     /// Cuts a document into records.
-    fn extract(&self, answer: &Answer) -> Result<Extracted, ReadError> {
+    async fn extract(&self, answer: &Answer) -> Result<Extracted, ReadError> {
         if !answer.is_usable() || answer.status == 204 {
             return Ok(Extracted::default());
         }
         let placed = |mut wrong: ReadError| {
-            wrong.http_status = Some(answer.status);
-            wrong.url = Some(self.session.scrub(&platform::http_client::redacted(&answer.url)));
+            wrong.http_status.get_or_insert(answer.status);
+            let here = || self.session.scrub(&platform::http_client::redacted(&answer.url));
+            wrong.url.get_or_insert_with(here);
             wrong
         };
         let decoder = self
             .requests()
             .map_or(&Decoder::Json, |requests| &requests.decoder);
         let body = document(&self.session, decoder, answer).map_err(placed)?;
-        let records = record::select(&body, &self.path)
-            .map_err(|error| placed(malformed(body.as_str().as_bytes(), &error)))?;
+        let found = match self.extraction.plain() {
+            Some(path) => Found {
+                records: record::select(&body, path)
+                    .map_err(|error| placed(malformed(body.as_str().as_bytes(), &error)))?,
+                ..Found::default()
+            },
+            None => self
+                .extraction
+                .records(self, &body, false)
+                .await
+                .map_err(placed)?,
+        };
         let shown = !matches!(decoder, Decoder::Gzip(_));
         Ok(Extracted {
             // The reference streams what is packed, and shows nothing of it to the paginator.
             body: shown.then_some(body),
-            records,
+            records: found.records,
+            beside: found.dropped,
             ..Extracted::default()
         })
+    }
+
+    /// Cuts the answers of one page. What its successor is found from is the last one.
+    async fn extract_shares(&self, chunks: &[(Arc<Slice>, Answer)]) -> Result<Extracted, ReadError> {
+        let mut whole = Extracted::default();
+        for (slice, answer) in chunks {
+            let extracted = self.extract(answer).await?;
+            whole.beside = extracted.count();
+            whole.body = extracted.body;
+            whole.shares.push((Arc::clone(slice), extracted.records));
+        }
+        Ok(whole)
     }
 }
 

@@ -27,6 +27,8 @@
 //! | what an answer says of itself, whatever its status | by its code | `GRAPHQL_…`, `SOAP_…` | by its code |
 //! | PostgreSQL refuses | by its SQLSTATE | `POSTGRES_<SQLSTATE>` | by its SQLSTATE |
 //! | a line of a file that is no record | Malformed | `BAD_RECORD` | no |
+//! | a page size, or a window of time, that is refused down to the smallest | Upstream | `PAGE_SIZE_REFUSED`, `WINDOW_REFUSED` | yes |
+//! | pages that were begun anew and came no further | Upstream | `PAGINATION_RESET` | no |
 //! | a template that fails | Config | `TEMPLATE` | no |
 //!
 //! 404 is Config because an address in a manifest is configuration: retrying cannot mend it and it says
@@ -110,6 +112,19 @@ pub struct ReadError {
     pub url: Option<String>,
     /// What was spent since the last page.
     pub stats: PageStats,
+    /// What the manifest's error handler asks of whoever reads the pages, before this becomes an error.
+    pub demand: Option<Demand>,
+}
+
+/// What an error handler may ask for instead of a repetition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// The pages are to be asked for from the first again.
+    ResetPagination,
+    /// The page is to be asked for again, with fewer records.
+    ReducePageSize,
+    /// The window of time is to be read in parts.
+    SplitRequestWindow,
 }
 
 impl ReadError {
@@ -126,6 +141,7 @@ impl ReadError {
             http_status: None,
             url: None,
             stats: PageStats::default(),
+            demand: None,
         }
     }
 

@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 
 use super::ReadError;
 use super::partition::Routed;
+use super::routers::Router;
 use super::slice::Partition;
-use super::stream::Router;
 
 /// The key under which a substream's partition names its parent's.
 const PARENT_SLICE: &str = "parent_slice";

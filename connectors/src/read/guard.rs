@@ -44,13 +44,7 @@ impl PageGuard {
     /// # Errors
     /// `REPEATED_PAGE_TOKEN` or `PAGE_LIMIT`.
     pub(crate) fn follow(&mut self, token: &Value, max_pages: u64) -> Result<(), ReadError> {
-        self.pages += 1;
-        if self.pages >= max_pages {
-            return Err(stuck(
-                "PAGE_LIMIT",
-                format!("The pagination did not end within {max_pages} pages."),
-            ));
-        }
+        self.count(max_pages)?;
         if self.previous.as_ref() == Some(token) || self.remembered.as_ref() == Some(token) {
             return Err(stuck(
                 "REPEATED_PAGE_TOKEN",
@@ -64,6 +58,27 @@ impl PageGuard {
             self.remembered = Some(token.clone());
             self.until = (self.until * 2).max(1);
             self.since = 0;
+        }
+        Ok(())
+    }
+
+    /// The pages begin anew, and their tokens may come again.
+    ///
+    /// # Errors
+    /// `PAGE_LIMIT`: beginning anew is no way around it.
+    pub(crate) fn restart(&mut self, max_pages: u64) -> Result<(), ReadError> {
+        self.count(max_pages)?;
+        *self = Self::after(self.pages);
+        Ok(())
+    }
+
+    fn count(&mut self, max_pages: u64) -> Result<(), ReadError> {
+        self.pages += 1;
+        if self.pages >= max_pages {
+            return Err(stuck(
+                "PAGE_LIMIT",
+                format!("The pagination did not end within {max_pages} pages."),
+            ));
         }
         Ok(())
     }

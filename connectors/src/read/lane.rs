@@ -27,7 +27,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::cutting::{Arrival, Cut};
 use super::page::{Extracted, Mapped, PageRequest};
 use super::paginator::PageSeen;
-use super::stop::{Stop, Turn};
+use super::stop::{Next, Stop, Turn};
 use super::stream::StreamReader;
 use super::{ErrorKind, ReadError};
 
@@ -65,7 +65,7 @@ impl Room {
     }
 
     async fn share(&self, arrival: &Arrival, its_turn: &CancellationToken) -> Option<OwnedSemaphorePermit> {
-        let bytes = arrival.answer.as_ref().map_or(0, |answer| answer.body.len());
+        let bytes = arrival.bytes();
         let kib = u32::try_from((bytes / 1024 + 1).min(AHEAD_KIB)).unwrap_or(1);
         tokio::select! {
             biased;
@@ -165,7 +165,15 @@ impl Driver {
         self.wanted().await?;
         let mut wire = OnTheWire::send(&reader, &request);
         loop {
-            let mut arrival = wire.arrival().await?;
+            let mut arrival = match wire.arrival().await {
+                Ok(arrival) => arrival,
+                Err(error) => {
+                    self.stop.recover(error).await?;
+                    request = self.stop.request();
+                    wire = OnTheWire::send(&reader, &request);
+                    continue;
+                }
+            };
             if reader.session.context.cancel.is_cancelled() {
                 return Err(ReadError::cancelled());
             }
@@ -177,8 +185,8 @@ impl Driver {
                 wire = OnTheWire::send(&reader, &request);
                 continue;
             };
-            let (token, digest) = reader.begin_digest(&mut self.stop, &request, &arrival, extracted)?;
-            let turn = self.stop.turn(token)?;
+            let (next, digest) = reader.begin_digest(&mut self.stop, &request, &arrival, extracted)?;
+            let turn = self.stop.turn(next)?;
             let ends = turn.window_ends;
             let position = self.stop.position();
             let following = self.stop.request();
@@ -265,61 +273,82 @@ impl Digest {
 }
 
 impl StreamReader {
-    /// Finds the next token, mapping the records first only where the token depends on them.
+    /// Asks for a stop's next page, and does what an error handler asks for until there is an answer.
+    pub(super) async fn arrive(&self, stop: &mut Stop) -> Result<(PageRequest, Arrival), ReadError> {
+        loop {
+            let request = stop.request();
+            match self.fetch(&request).await {
+                Ok(arrival) => return Ok((request, arrival)),
+                Err(error) => stop.recover(error).await?,
+            }
+        }
+    }
+
+    /// Finds what comes next, mapping the records first only where that depends on them.
     pub(super) fn begin_digest(
         &self,
         stop: &mut Stop,
         request: &PageRequest,
         arrival: &Arrival,
         extracted: Extracted,
-    ) -> Result<(Option<Value>, Digest), ReadError> {
+    ) -> Result<(Next, Digest), ReadError> {
         stop.arrived(arrival);
         let Some(answer) = &arrival.answer else {
-            return Ok((arrival.next().cloned(), Digest::Raw(extracted)));
+            let next = arrival.next().cloned().map_or(Next::Nothing, Next::Page);
+            return Ok((next, Digest::Raw(extracted)));
         };
+        stop.succeed();
         if self.token_needs_records {
             let mut extracted = extracted;
             let body = extracted.body.take();
-            let count = extracted.records.len();
+            let count = extracted.count();
             let mapped = self.map(request, extracted)?;
+            let begins_anew = stop.observe(&mapped);
             if self.feed_ends(request, &mapped) {
-                return Ok((None, Digest::Mapped(mapped)));
+                return Ok((Next::Nothing, Digest::Mapped(mapped)));
             }
+            if begins_anew && answer.is_usable() {
+                return Ok((Next::Anew, Digest::Mapped(mapped)));
+            }
+            let shown = arrival.shown(&request.slice);
             let seen = PageSeen {
                 answer,
                 body: body.as_ref(),
-                slice: &request.slice,
+                slice: shown,
                 token: request.token.as_ref(),
+                page_size: request.page_size,
                 extracted: count,
                 emitted: mapped.emitted,
                 last_record: mapped.last_record.as_ref(),
             };
-            let token = self.token_after(stop, &seen)?;
-            return Ok((token, Digest::Mapped(mapped)));
+            let next = self.next_after(stop, &seen)?;
+            return Ok((next, Digest::Mapped(mapped)));
         }
-        let count = extracted.records.len();
         let seen = PageSeen {
             answer,
             body: extracted.body.as_ref(),
             slice: &request.slice,
             token: request.token.as_ref(),
-            extracted: count,
-            emitted: count,
+            page_size: request.page_size,
+            extracted: extracted.count(),
+            emitted: extracted.records.len(),
             last_record: extracted.records.last(),
         };
-        let token = self.token_after(stop, &seen)?;
-        Ok((token, Digest::Raw(extracted)))
+        let next = self.next_after(stop, &seen)?;
+        Ok((next, Digest::Raw(extracted)))
     }
 
-    fn token_after(&self, stop: &mut Stop, seen: &PageSeen<'_>) -> Result<Option<Value>, ReadError> {
+    fn next_after(&self, stop: &mut Stop, seen: &PageSeen<'_>) -> Result<Next, ReadError> {
         // An ignored error ends the window, as in the reference.
         if !seen.answer.is_usable() {
-            return Ok(None);
+            return Ok(Next::Nothing);
         }
-        let token = self.next_token(seen)?;
-        if token.is_some() && self.counts_pages() {
+        let Some(token) = self.next_token(seen)? else {
+            return Ok(Next::Nothing);
+        };
+        if self.counts_pages() {
             stop.compare(&seen.answer.body)?;
         }
-        Ok(token)
+        Ok(Next::Page(token))
     }
 }

@@ -12,7 +12,7 @@ use super::book::Book;
 use super::cutting::Cut;
 use super::page::Mapped;
 use super::slice::Slice;
-use super::stop::Stop;
+use super::stop::{Site, Stop};
 use super::stream::StreamReader;
 use super::walk::{Planned, Walk};
 use super::{ErrorKind, ReadError};
@@ -41,6 +41,21 @@ pub(super) async fn records(
     walk.clear_jobs().await
 }
 
+/// Shows each record of one slice, which nobody planned, until the visitor has seen enough.
+pub(super) async fn slice(
+    reader: &Arc<StreamReader>,
+    slice: Slice,
+    visit: &mut (dyn FnMut(&Slice, Value) -> Result<More, ReadError> + Send),
+) -> Result<(), ReadError> {
+    let mut stop = Stop::new(reader, None, Site::alone(slice));
+    while !stop.is_done() {
+        if !page(reader, &mut stop, visit).await? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
 async fn page(
     reader: &StreamReader,
     stop: &mut Stop,
@@ -49,8 +64,7 @@ async fn page(
     if reader.session.context.cancel.is_cancelled() {
         return Err(ReadError::cancelled());
     }
-    let request = stop.request();
-    let mut arrival = reader.fetch(&request).await?;
+    let (request, mut arrival) = reader.arrive(stop).await?;
     let extracted = loop {
         match arrival.cut(reader).await? {
             Cut::Last(extracted) => break extracted,
@@ -70,9 +84,9 @@ async fn page(
             }
         }
     };
-    let (token, digest) = reader.begin_digest(stop, &request, &arrival, extracted)?;
+    let (next, digest) = reader.begin_digest(stop, &request, &arrival, extracted)?;
     let mapped = digest.finish(reader, &request)?;
-    stop.turn(token)?;
+    stop.turn(next)?;
     show(&request.slice, &mapped, visit)
 }
 

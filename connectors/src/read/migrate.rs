@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::ReadError;
-use super::stream::{Router, StreamReader};
+use super::routers::Router;
+use super::stream::StreamReader;
 use crate::manifest::components::StateMigration;
 
 /// Applies the stream's migrations, each where the state has its old form.

@@ -22,6 +22,8 @@ pub(crate) mod cutting;
 mod delegation;
 pub(crate) mod dynamic;
 mod error;
+mod expansion;
+mod extraction;
 mod gathered;
 mod guard;
 mod jobs;
@@ -35,7 +37,10 @@ mod paginator;
 mod partition;
 mod partitioned;
 pub(crate) mod producer;
+mod properties;
+mod recovery;
 mod relay;
+mod routers;
 pub(crate) mod schema;
 mod slice;
 mod stop;
@@ -62,7 +67,7 @@ use crate::record::Record;
 
 pub use crate::http::gate::{Allowed, Ask, CallRate, Counted, Gate, HeldBack, Holder, Seen, Told};
 pub use crate::http::pacer::Pacer;
-pub use error::{ErrorKind, ReadError};
+pub use error::{Demand, ErrorKind, ReadError};
 
 /// The pages of a read, in order. Dropping it stops the work behind it.
 pub type PageStream = Pin<Box<dyn Stream<Item = Result<Page, ReadError>> + Send>>;
@@ -147,6 +152,17 @@ pub struct ReadRequest {
     pub checkpoint: Checkpoint,
     /// Read everything: the state is ignored, a position inside the run is not.
     pub full_refresh: bool,
+    /// What a catalog selects of the stream; by default nothing, and the stream is read as the manifest has it.
+    pub selection: Selection,
+}
+
+/// What a catalog selects of a stream, where the manifest leaves something to select.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Selection {
+    /// The path of the field that progress is measured by; empty: the manifest's own.
+    pub cursor_field: Vec<String>,
+    /// The fields that are wanted, with their schemas; none: all of them.
+    pub properties: Option<serde_json::Map<String, Value>>,
 }
 
 /// Where a read stands.

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
-use super::cursor::Moment;
+use super::cursor::{COUNT_START, CountSettings, Moment};
 use super::cutting::{Arrival, Given};
 use super::jobs::{Board, JobId, Outcome, Results};
+use super::properties::Share;
+use super::routers::Router;
 use super::slice::Slice;
-use super::stream::{Router, StreamReader};
+use super::stream::StreamReader;
 use super::{ErrorKind, ReadError, Rejected};
 use crate::decode;
+use crate::http::answer::Answer;
 use crate::http::authenticator::inject;
 use crate::http::session::is_truthy;
 use crate::http::{combine, requester};
@@ -26,6 +29,8 @@ use crate::template::Variable;
 pub(super) struct PageRequest {
     pub(super) slice: Arc<Slice>,
     pub(super) token: Option<Value>,
+    /// The page size, where it was reduced.
+    pub(super) page_size: Option<i64>,
     /// The cursor values that count as new, where they are looked at.
     pub(super) bounds: Option<(Moment, Moment)>,
     /// Rows of the answer that were given already.
@@ -54,6 +59,7 @@ impl PageRequest {
         Self {
             slice: Arc::default(),
             token: None,
+            page_size: None,
             bounds: None,
             given: None,
             download: None,
@@ -71,6 +77,17 @@ pub(super) struct Extracted {
     pub(super) rejected: Vec<Rejected>,
     /// The stream's state after them, where the source keeps it itself.
     pub(super) state: Option<Value>,
+    /// Records of the page that are not among these, for whoever counts.
+    pub(super) beside: usize,
+    /// The records by what they were asked for with, where that was more than one request.
+    pub(super) shares: Vec<Share>,
+}
+
+impl Extracted {
+    /// How many records the upstream sent on the page.
+    pub(super) fn count(&self) -> usize {
+        self.records.len() + self.beside
+    }
 }
 
 /// A page's records as the stream gives them.
@@ -109,6 +126,12 @@ impl StreamReader {
             return source.page(&self.session, since, token).await.map(Arrival::ready);
         }
         let Some(download) = &request.download else {
+            let properties = self
+                .requests()
+                .and_then(|requests| requests.query_properties.as_ref());
+            if let Some(properties) = properties {
+                return self.ask_in_chunks(properties, request).await;
+            }
             let names = [("stream_slice", request.slice.variable())];
             return self.ask(request, &names).await;
         };
@@ -145,44 +168,56 @@ impl StreamReader {
         request: &PageRequest,
         names: &[(&'static str, Variable<'_>)],
     ) -> Result<Arrival, ReadError> {
-        let Some(retriever) = self.requests() else {
-            return Err(ReadError::config("The stream has nothing to be asked with."));
-        };
-        let next_page_token = request
-            .token
-            .as_ref()
-            .map_or(Value::Null, |token| json!({ "next_page_token": token }));
+        let retriever = self.asks_with()?;
+        if !decode::has_rows(&retriever.decoder) {
+            return self.ask_whole(request, names, None).await.map(Arrival::whole);
+        }
+        let next_page_token = token_of(request);
         let mut names = names.to_vec();
         names.push(("next_page_token", Variable::Json(&next_page_token)));
-        let option = retriever
-            .paginator
-            .as_ref()
-            .and_then(|paginator| paginator.page_token_option.as_ref());
-        let path = match (option, &request.token) {
-            (Some(PageTokenOption::Path), Some(token)) if is_truthy(token) => {
-                Some(crate::http::session::display(token))
-            }
-            _ => None,
-        };
-        let injected = self.injected(retriever, request)?;
+        let path = path_of(retriever, request);
+        let injected = self.injected(retriever, request, None)?;
         let (session, path) = (&self.session, path.as_deref());
         let SimpleRetriever {
             requester, decoder, ..
         } = retriever;
-        if decode::has_rows(decoder) {
-            let (answer, flow) =
-                requester::open(session, requester, &names, path, &injected, decoder).await?;
-            return Ok(Arrival::flowing(answer, flow, request.given));
-        }
-        requester::send(session, requester, &names, path, &injected)
-            .await
-            .map(Arrival::whole)
+        let (answer, flow) = requester::open(session, requester, &names, path, &injected, decoder).await?;
+        Ok(Arrival::flowing(answer, flow, request.given))
+    }
+
+    /// Asks for a page that is a document; `parameter` is one that the query has besides.
+    pub(super) async fn ask_whole(
+        &self,
+        request: &PageRequest,
+        names: &[(&'static str, Variable<'_>)],
+        parameter: Option<(&str, String)>,
+    ) -> Result<Answer, ReadError> {
+        let retriever = self.asks_with()?;
+        let next_page_token = token_of(request);
+        let mut names = names.to_vec();
+        names.push(("next_page_token", Variable::Json(&next_page_token)));
+        let path = path_of(retriever, request);
+        let injected = self.injected(retriever, request, parameter)?;
+        requester::send(
+            &self.session,
+            &retriever.requester,
+            &names,
+            path.as_deref(),
+            &injected,
+        )
+        .await
+    }
+
+    fn asks_with(&self) -> Result<&SimpleRetriever, ReadError> {
+        self.requests()
+            .ok_or_else(|| ReadError::config("The stream has nothing to be asked with."))
     }
 
     fn injected(
         &self,
         retriever: &SimpleRetriever,
         request: &PageRequest,
+        parameter: Option<(&str, String)>,
     ) -> Result<requester::Injected, ReadError> {
         let mut paging = Parts::default();
         if let Some(paginator) = &retriever.paginator {
@@ -196,7 +231,8 @@ impl StreamReader {
                     paging.of(option.inject_into),
                 )?;
             }
-            if let (Some(option), Some(size)) = (&paginator.page_size_option, self.page_size)
+            if let (Some(option), Some(size)) =
+                (&paginator.page_size_option, request.page_size.or(self.page_size))
                 && size != 0
             {
                 inject(
@@ -217,8 +253,9 @@ impl StreamReader {
         }
         let [parameters, headers, data, json] = paging.0;
         let [slice_parameters, slice_headers, slice_data, slice_json] = slicing.0;
+        let own = parameter.map(|(name, value)| (name.to_owned(), Value::String(value)));
         Ok(requester::Injected {
-            parameters: combine([parameters, slice_parameters], false)?,
+            parameters: combine([own.into_iter().collect(), parameters, slice_parameters], false)?,
             headers: combine([headers, slice_headers], false)?,
             data: combine([data, slice_data], false)?,
             json: combine([json, slice_json], true)?,
@@ -259,6 +296,13 @@ impl StreamReader {
                 }
             }
         }
+        if let Some(option) = self
+            .count_cursor()
+            .and_then(|cursor| cursor.start_value_option.as_ref())
+        {
+            let value = slice.cursor.get(COUNT_START).cloned().unwrap_or(Value::Null);
+            inject(&self.session, option, value, into.of(option.inject_into))?;
+        }
         if let (Some(settings), Some(cursor)) = (&self.cursor, self.datetime_cursor()) {
             let ends = [
                 (&cursor.start_time_option, &settings.start_field),
@@ -276,6 +320,19 @@ impl StreamReader {
 
     /// Filters and transforms the records, in the manifest's order.
     pub(super) fn map(&self, request: &PageRequest, extracted: Extracted) -> Result<Mapped, ReadError> {
+        let properties = self
+            .requests()
+            .and_then(|requests| requests.query_properties.as_ref());
+        match properties {
+            Some(properties) => self.map_shares(properties, request, extracted.shares),
+            None => self
+                .map_unfed(request, extracted)
+                .map(|mapped| self.fed(request, mapped)),
+        }
+    }
+
+    /// The same, with what a data feed leaves out.
+    pub(super) fn map_unfed(&self, request: &PageRequest, extracted: Extracted) -> Result<Mapped, ReadError> {
         let mut mapped = Mapped {
             rejected: extracted.rejected,
             state: extracted.state,
@@ -300,12 +357,17 @@ impl StreamReader {
                 }
             }
         }
+        Ok(mapped)
+    }
+
+    /// Leaves out what a data feed gives beyond the window.
+    pub(super) fn fed(&self, request: &PageRequest, mut mapped: Mapped) -> Mapped {
         mapped.emitted = mapped.records.len();
         mapped.last_record = mapped.records.last().cloned();
         if self.is_data_feed() {
             mapped.records.retain(|record| self.is_new(request, record));
         }
-        Ok(mapped)
+        mapped
     }
 
     /// Whether the data feed's last record says that everything after it is old.
@@ -329,6 +391,13 @@ impl StreamReader {
         settings.parse_value(&serde_json::from_str(raw).ok()?)
     }
 
+    /// The record's number, where progress is counted.
+    pub(super) fn count_value(&self, record: &Record) -> Option<Number> {
+        let settings = self.count.as_ref()?;
+        let raw = record::get(record, &[settings.field.as_str()])?;
+        CountSettings::number(&serde_json::from_str(raw).ok()?)
+    }
+
     /// Whether the record lies inside what is asked for; one without a value does.
     pub(super) fn is_new(&self, request: &PageRequest, record: &Record) -> bool {
         let Some((low, high)) = request.bounds else {
@@ -337,6 +406,19 @@ impl StreamReader {
         self.cursor_value(record)
             .is_none_or(|value| low <= value && value <= high)
     }
+}
+
+/// What templates call `next_page_token`.
+fn token_of(request: &PageRequest) -> Value {
+    let token = request.token.as_ref();
+    token.map_or(Value::Null, |token| json!({ "next_page_token": token }))
+}
+
+/// The page token, where it is an address.
+fn path_of(retriever: &SimpleRetriever, request: &PageRequest) -> Option<String> {
+    let option = retriever.paginator.as_ref()?.page_token_option.as_ref()?;
+    let token = request.token.as_ref().filter(|token| is_truthy(token))?;
+    matches!(option, PageTokenOption::Path).then(|| crate::http::session::display(token))
 }
 
 fn is_object(record: &Record) -> bool {

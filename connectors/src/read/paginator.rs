@@ -24,6 +24,8 @@ pub(super) struct PageSeen<'a> {
     pub(super) slice: &'a Slice,
     /// The token it was asked for with.
     pub(super) token: Option<&'a Value>,
+    /// The page size, where it was reduced.
+    pub(super) page_size: Option<i64>,
     /// What the upstream sent.
     pub(super) extracted: usize,
     /// What is left after filters.
@@ -71,6 +73,7 @@ impl StreamReader {
             }
             PaginationStrategy::OffsetIncrement { page_size, .. } => {
                 let size = match page_size {
+                    _ if page.page_size.is_some() => page.page_size,
                     Some(size @ Integer::Computed(text)) if text.template.mentions("response") => {
                         let response = document(page.body, [text.template.reads("response")])?;
                         Some(
@@ -108,7 +111,7 @@ impl StreamReader {
                     Some(record) if mentions("last_record") => record.to_value(),
                     _ => Value::Null,
                 };
-                let size = self.page_size.map_or(Value::Null, Value::from);
+                let size = page.page_size.or(self.page_size).map_or(Value::Null, Value::from);
                 let names = [
                     ("response", Variable::Json(&response)),
                     ("headers", Variable::Headers(&headers)),

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::ReadError;
 use super::gathered::{Grouped, United};
+use super::routers::Router;
 use super::slice::Partition;
-use super::stream::{Router, StreamReader};
+use super::stream::StreamReader;
 use super::substream::Substream;
 
 /// The partitions of a stream.

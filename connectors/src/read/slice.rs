@@ -45,6 +45,22 @@ impl Slice {
         slice
     }
 
+    /// The same slice, with this carried along and nothing else.
+    pub(crate) fn carrying_only(&self, extra: Map<String, Value>) -> Self {
+        Self {
+            extra,
+            ..self.clone()
+        }
+    }
+
+    /// The same partition's, with another window.
+    pub(crate) fn with_cursor(&self, cursor: &Map<String, Value>) -> Self {
+        let mut slice = self.clone();
+        slice.cursor.clone_from(cursor);
+        slice.fields.extend(cursor.clone());
+        slice
+    }
+
     /// The slice as a template's variable.
     pub(crate) fn variable(&self) -> Variable<'_> {
         Variable::Slice(SliceView {

@@ -12,7 +12,8 @@ use super::cursor::{CursorSettings, Moment, Window};
 use super::cutting::{Arrival, Given, OfJob};
 use super::guard::PageGuard;
 use super::jobs::{Board, JobId};
-use super::page::{Download, PageRequest};
+use super::page::{Download, Mapped, PageRequest};
+use super::recovery::{Onwards, Recovery};
 use super::slice::Slice;
 use super::stream::StreamReader;
 
@@ -40,6 +41,18 @@ pub(super) struct Stop {
     target: usize,
     /// The stream's state, for a source that looks at it itself.
     since: Option<Arc<Value>>,
+    /// What became of the slice because the upstream refused it as it was.
+    recovery: Recovery,
+}
+
+/// What comes after a page.
+pub(super) enum Next {
+    /// The page with this token.
+    Page(Value),
+    /// The first page again.
+    Anew,
+    /// None of what is asked for.
+    Nothing,
 }
 
 /// Where a slice is.
@@ -51,6 +64,21 @@ pub(super) struct Site {
     pub(super) slice: Arc<Slice>,
     pub(super) bounds: Option<(Moment, Moment)>,
     pub(super) since: Option<Arc<Value>>,
+}
+
+impl Site {
+    /// That of a slice which nobody planned.
+    pub(super) fn alone(slice: Slice) -> Self {
+        Self {
+            routers: Arc::new(Value::Null),
+            windows: Value::Null,
+            window: None,
+            last_of_partition: true,
+            slice: Arc::new(slice),
+            bounds: None,
+            since: None,
+        }
+    }
 }
 
 /// What ended with a page.
@@ -90,6 +118,7 @@ impl Stop {
             of_job: None,
             target: 0,
             since,
+            recovery: Recovery::default(),
         }
     }
 
@@ -110,8 +139,12 @@ impl Stop {
             Some(OfJob::Skipped) | None => None,
         };
         PageRequest {
-            slice: Arc::clone(&self.slice),
+            slice: self
+                .recovery
+                .slice(&self.slice)
+                .map_or_else(|| Arc::clone(&self.slice), Arc::new),
             token: self.token.clone(),
+            page_size: self.recovery.page_size(),
             bounds: self.bounds,
             given: self.given,
             since: self.since.clone(),
@@ -132,13 +165,60 @@ impl Stop {
         }
     }
 
-    /// The page that was asked for has been read, and this is the token of the next.
-    pub(super) fn turn(&mut self, token: Option<Value>) -> Result<Turn, ReadError> {
+    /// The page was not answered: does what the manifest's error handler asks for, if it asks for anything.
+    pub(super) async fn recover(&mut self, error: ReadError) -> Result<(), ReadError> {
+        let reader = Arc::clone(&self.reader);
+        let settings = self.cursor.clone();
+        let onwards = self
+            .recovery
+            .meet(&reader, &self.slice, settings.as_deref(), error)
+            .await?;
+        match onwards {
+            Onwards::Same => Ok(()),
+            Onwards::First => self.restart(),
+        }
+    }
+
+    /// A page was answered.
+    pub(super) fn succeed(&mut self) {
+        let reader = Arc::clone(&self.reader);
+        self.recovery.succeed(&reader);
+    }
+
+    /// Looks at a page's records. True: the pages have to be begun anew after it.
+    pub(super) fn observe(&mut self, mapped: &Mapped) -> bool {
+        let reader = Arc::clone(&self.reader);
+        self.recovery.observe(&reader, mapped)
+    }
+
+    /// Goes to the first page of what is asked for now.
+    fn restart(&mut self) -> Result<(), ReadError> {
+        self.token = self.reader.initial_token();
         self.given = None;
-        if let Some(token) = token {
-            self.guard
-                .follow(&token, self.reader.session.context.limits.max_pages)?;
-            self.token = Some(token);
+        self.guard.restart(self.reader.session.context.limits.max_pages)
+    }
+
+    /// The page that was asked for has been read, and this comes next.
+    pub(super) fn turn(&mut self, next: Next) -> Result<Turn, ReadError> {
+        self.given = None;
+        match next {
+            Next::Page(token) => {
+                self.guard
+                    .follow(&token, self.reader.session.context.limits.max_pages)?;
+                self.token = Some(token);
+                return Ok(Turn::default());
+            }
+            Next::Anew => {
+                let reader = Arc::clone(&self.reader);
+                self.recovery
+                    .begin_anew(&reader, &self.slice, self.cursor.as_deref())?;
+                self.restart()?;
+                return Ok(Turn::default());
+            }
+            Next::Nothing => {}
+        }
+        if self.recovery.next_part() {
+            self.restart()?;
             return Ok(Turn::default());
         }
         let mut window = self.window.clone();
@@ -204,6 +284,7 @@ impl Stop {
             "done": self.done,
             "given": self.given.map(Given::to_json),
             "target": self.target,
+            "recovery": self.recovery.to_json(),
         })
     }
 
@@ -217,5 +298,6 @@ impl Stop {
         self.target = target.unwrap_or(0);
         self.guard = PageGuard::after(position["pages"].as_u64().unwrap_or(0));
         self.done = position["done"].as_bool().unwrap_or(false);
+        self.recovery = Recovery::from_json(&position["recovery"]);
     }
 }

@@ -7,25 +7,29 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use super::cursor::{Clamping, CursorSettings, Moment};
+use super::cursor::{CountSettings, CursorSettings, settings};
+use super::extraction::Extraction;
+use super::properties::Chunks;
+use super::routers::{Router, ready};
 use super::{NoteLevel, ReadError};
-use crate::datetime::{self, duration::Duration};
-use crate::http::session::{Session, display, is_truthy};
+use crate::http::session::Session;
 use crate::manifest::components::{
-    Condition, DatetimeBasedCursor, Decoder, Extractor, IncrementalSync, ListValues, MinMaxDatetime,
-    PaginationStrategy, ParentStream, PartitionRouter, RecordSelector, SchemaNormalization, SimpleRetriever,
-    StreamPlan, Text,
+    Condition, DatetimeBasedCursor, Decoder, IncrementalSync, IncrementingCountCursor, PaginationStrategy,
+    RecordSelector, SchemaNormalization, SimpleRetriever, StreamPlan, Text,
 };
 use crate::native::Source;
-use crate::record::PathPart;
 
 /// A stream, ready to be read.
 pub(crate) struct StreamReader {
     pub(crate) plan: Arc<StreamPlan>,
     pub(crate) session: Arc<Session>,
     pub(crate) cursor: Option<CursorSettings>,
+    /// The cursor, where it counts.
+    pub(super) count: Option<CountSettings>,
     /// Where a document holds its records.
-    pub(super) path: Vec<PathPart>,
+    pub(super) extraction: Extraction,
+    /// What a page is asked for with, where that is more than one request can hold.
+    pub(super) chunks: Chunks,
     pub(super) page_size: Option<i64>,
     pub(super) routers: Vec<Arc<Router>>,
     /// Whether records leave as they came.
@@ -38,47 +42,6 @@ pub(crate) struct StreamReader {
     pub(super) token_needs_records: bool,
 }
 
-/// What the stream is split by.
-pub(super) enum Router {
-    List {
-        values: Vec<Value>,
-        field: String,
-    },
-    Substream {
-        parents: Vec<Parent>,
-    },
-    Grouped {
-        router: Arc<Router>,
-        size: usize,
-        deduplicate: bool,
-    },
-    United {
-        routers: Vec<Arc<Router>>,
-        field: String,
-    },
-}
-
-/// A parent, ready to be read.
-pub(super) struct Parent {
-    pub(super) reader: Arc<StreamReader>,
-    /// What is read instead where there is no state.
-    without_state: Option<Arc<StreamReader>>,
-    pub(super) key: Vec<String>,
-    pub(super) field: String,
-    pub(super) incremental: bool,
-    pub(super) extra: Vec<Vec<String>>,
-}
-
-impl Parent {
-    /// How the parent is read from this state.
-    pub(super) fn reader_from(&self, state: Option<&Value>) -> &Arc<StreamReader> {
-        match &self.without_state {
-            Some(full_refresh) if state.is_none_or(|state| !is_truthy(state)) => full_refresh,
-            _ => &self.reader,
-        }
-    }
-}
-
 impl StreamReader {
     /// Makes a stream, and its parents, ready; `now` is the run's own.
     pub(crate) fn new(
@@ -88,15 +51,14 @@ impl StreamReader {
     ) -> Result<Arc<Self>, ReadError> {
         let requests = plan.retriever.records();
         let selector = plan.retriever.record_selector();
-        let cursor = match &plan.incremental_sync {
-            None => None,
-            Some(IncrementalSync::Datetime(cursor)) => Some(settings(session, cursor, now)?),
+        let cursor = Self::settings_of(session, plan, now)?;
+        let count = match &plan.incremental_sync {
+            Some(IncrementalSync::Count(count)) => {
+                Some(CountSettings::new(session, count, chosen_field(session, plan)?)?)
+            }
+            _ => None,
         };
-        let Extractor::Dpath { field_path } = &selector.extractor;
-        let path = field_path
-            .iter()
-            .map(|part| Ok(PathPart::new(&session.text(part, &[])?)))
-            .collect::<Result<_, ReadError>>()?;
+        let extraction = Extraction::ready(session, &selector.extractor, now)?;
         let strategy = requests
             .and_then(|requests| requests.paginator.as_ref())
             .map(|paginator| &paginator.strategy);
@@ -124,8 +86,12 @@ impl StreamReader {
         let untouched = is_untouched(selector, plan);
         // A job's pages are counted before anything is filtered or transformed.
         let by_jobs = plan.retriever.jobs().is_some();
-        let token_needs_records =
-            data_feed(plan) || !by_jobs && (!untouched && strategy.is_some_and(looks_at_records));
+        let by_records = requests.is_some_and(|requests| {
+            requests.query_properties.is_some() || requests.pagination_reset.is_some()
+        });
+        let token_needs_records = by_records
+            || data_feed(plan)
+            || !by_jobs && (!untouched && strategy.is_some_and(looks_at_records));
         let native = match plan.retriever.native() {
             None => None,
             Some(native) => Some(Source::new(session, plan, &native.source)?),
@@ -134,7 +100,9 @@ impl StreamReader {
             plan: Arc::clone(plan),
             session: Arc::clone(session),
             cursor,
-            path,
+            count,
+            extraction,
+            chunks: Chunks::default(),
             page_size,
             routers,
             untouched,
@@ -151,8 +119,10 @@ impl StreamReader {
         now: DateTime<Utc>,
     ) -> Result<Option<CursorSettings>, ReadError> {
         match &plan.incremental_sync {
-            None => Ok(None),
-            Some(IncrementalSync::Datetime(cursor)) => settings(session, cursor, now).map(Some),
+            None | Some(IncrementalSync::Count(_)) => Ok(None),
+            Some(IncrementalSync::Datetime(cursor)) => {
+                settings(session, cursor, chosen_field(session, plan)?, now).map(Some)
+            }
         }
     }
 
@@ -181,7 +151,21 @@ impl StreamReader {
     pub(super) fn datetime_cursor(&self) -> Option<&DatetimeBasedCursor> {
         match self.plan.incremental_sync.as_ref()? {
             IncrementalSync::Datetime(cursor) => Some(cursor),
+            IncrementalSync::Count(_) => None,
         }
+    }
+
+    pub(super) fn count_cursor(&self) -> Option<&IncrementingCountCursor> {
+        match self.plan.incremental_sync.as_ref()? {
+            IncrementalSync::Datetime(_) => None,
+            IncrementalSync::Count(cursor) => Some(cursor),
+        }
+    }
+
+    /// The record's field that progress is measured by.
+    pub(super) fn cursor_field(&self) -> Option<&str> {
+        let datetime = self.cursor.as_ref().map(|settings| settings.field.as_str());
+        datetime.or_else(|| self.count.as_ref().map(|settings| settings.field.as_str()))
     }
 
     /// The upstream answers newest first: paging stops at the first record that is old.
@@ -193,6 +177,25 @@ impl StreamReader {
     pub(super) fn filters_by_cursor(&self) -> bool {
         self.datetime_cursor()
             .is_some_and(|cursor| cursor.is_client_side_incremental || cursor.is_data_feed)
+    }
+}
+
+/// The cursor's field, where a catalog may choose it and does. An empty name is how no choice is written.
+fn chosen_field<'a>(session: &'a Session, plan: &StreamPlan) -> Result<Option<&'a str>, ReadError> {
+    let takes = plan
+        .incremental_sync
+        .as_ref()
+        .is_some_and(IncrementalSync::takes_catalog_field);
+    let Some(selection) = session.selection(&plan.name).filter(|_| takes) else {
+        return Ok(None);
+    };
+    match selection.cursor_field.as_slice() {
+        [field] if !field.is_empty() => Ok(Some(field)),
+        [] | [_] => Ok(None),
+        _ => Err(ReadError::config(format!(
+            "The cursor_field of {} has to be a single field, not a path.",
+            plan.name
+        ))),
     }
 }
 
@@ -235,183 +238,4 @@ fn looks_at_documents(strategy: &PaginationStrategy) -> bool {
         } => looks(cursor_value) || matches!(stop_condition, Some(Condition::Computed(text)) if looks(text)),
         _ => false,
     }
-}
-
-fn ready(session: &Arc<Session>, router: &PartitionRouter, now: DateTime<Utc>) -> Result<Router, ReadError> {
-    match router {
-        PartitionRouter::List {
-            values, cursor_field, ..
-        } => {
-            let values = match values {
-                ListValues::Fixed(values) => values.iter().cloned().map(Value::String).collect(),
-                ListValues::Computed(text) => match session.value(text, &[])? {
-                    Value::Array(values) => values,
-                    // The reference iterates over a text's characters; nobody means that.
-                    _ => {
-                        let message =
-                            format!("The list router's values {:?} must give a list.", text.source());
-                        return Err(ReadError::config(message));
-                    }
-                },
-            };
-            Ok(Router::List {
-                values,
-                field: session.text(cursor_field, &[])?,
-            })
-        }
-        PartitionRouter::Substream { parents } => {
-            let parents = parents
-                .iter()
-                .map(|parent| ready_parent(session, parent, now))
-                .collect::<Result<_, _>>()?;
-            Ok(Router::Substream { parents })
-        }
-        PartitionRouter::Grouped {
-            router,
-            group_size,
-            deduplicate,
-        } => Ok(Router::Grouped {
-            router: Arc::new(ready(session, router, now)?),
-            size: *group_size,
-            deduplicate: *deduplicate,
-        }),
-        PartitionRouter::United {
-            routers,
-            partition_field,
-        } => Ok(Router::United {
-            routers: routers
-                .iter()
-                .map(|router| ready(session, router, now).map(Arc::new))
-                .collect::<Result<_, _>>()?,
-            field: session.text(partition_field, &[])?,
-        }),
-    }
-}
-
-fn ready_parent(
-    session: &Arc<Session>,
-    parent: &ParentStream,
-    now: DateTime<Utc>,
-) -> Result<Parent, ReadError> {
-    let extra = parent
-        .extra_fields
-        .iter()
-        .map(|path| path.iter().map(|part| session.text(part, &[])).collect())
-        .collect::<Result<_, _>>()?;
-    let key = session.text(&parent.parent_key, &[])?;
-    Ok(Parent {
-        reader: StreamReader::new(session, &parent.stream, now)?,
-        without_state: match &parent.stream.delegation {
-            None => None,
-            Some(delegation) => Some(StreamReader::new(session, &delegation.full_refresh, now)?),
-        },
-        key: key
-            .trim_start_matches('/')
-            .split('/')
-            .map(ToOwned::to_owned)
-            .collect(),
-        field: session.text(&parent.partition_field, &[])?,
-        incremental: parent.incremental_dependency,
-        extra,
-    })
-}
-
-fn settings(
-    session: &Session,
-    cursor: &DatetimeBasedCursor,
-    now: DateTime<Utc>,
-) -> Result<CursorSettings, ReadError> {
-    let mut formats = cursor.cursor_datetime_formats.clone();
-    formats.push(cursor.datetime_format.clone());
-    let granularity = cursor.cursor_granularity.as_deref().map(duration).transpose()?;
-    let start = min_max(session, &cursor.start_datetime, &cursor.datetime_format)?;
-    let mut end = match &cursor.end_datetime {
-        Some(end) => min_max(session, end, &cursor.datetime_format)?,
-        None => now.fixed_offset(),
-    };
-    let clamping = match &cursor.clamping {
-        None => None,
-        Some(clamping) => Some(match session.text(&clamping.target, &[])?.as_str() {
-            "DAY" => Clamping::Day,
-            "WEEK" => {
-                let weekday = clamping.weekday.ok_or_else(|| {
-                    ReadError::config("Clamping to weeks needs the weekday on which they begin.")
-                })?;
-                Clamping::Week(weekday)
-            }
-            "MONTH" => Clamping::Month,
-            _ => return Err(ReadError::config("Clamping is to DAY, WEEK or MONTH.")),
-        }),
-    };
-    if let Some(clamping) = clamping {
-        let unit = granularity.unwrap_or(match clamping {
-            Clamping::Day => Duration {
-                micros: 1_000_000,
-                ..Duration::default()
-            },
-            Clamping::Week(_) | Clamping::Month => Duration {
-                micros: 86_400_000_000,
-                ..Duration::default()
-            },
-        });
-        let floor = clamping.floor(end);
-        end = unit.subtract_from(&floor).unwrap_or(floor);
-    }
-    Ok(CursorSettings {
-        field: session.text(&cursor.cursor_field, &[])?,
-        formats,
-        start,
-        end,
-        step: computed_duration(session, cursor.step.as_ref())?,
-        granularity,
-        lookback: computed_duration(session, cursor.lookback_window.as_ref())?,
-        start_field: session.text(&cursor.partition_field_start, &[])?,
-        end_field: session.text(&cursor.partition_field_end, &[])?,
-        compare_strictly: cursor.is_compare_strictly,
-        clamping,
-    })
-}
-
-fn duration(text: &str) -> Result<Duration, ReadError> {
-    datetime::duration::parse(text)
-        .map_err(|_| ReadError::config(format!("{text:?} is not an ISO 8601 duration such as P1D.")))
-}
-
-fn computed_duration(session: &Session, text: Option<&Text>) -> Result<Option<Duration>, ReadError> {
-    let Some(text) = text else { return Ok(None) };
-    let value = session.value(text, &[])?;
-    if is_truthy(&value) {
-        duration(&display(&value)).map(Some)
-    } else {
-        Ok(None)
-    }
-}
-
-fn min_max(session: &Session, bounds: &MinMaxDatetime, default_format: &str) -> Result<Moment, ReadError> {
-    let format = bounds.datetime_format.as_deref().unwrap_or(default_format);
-    let moment = |text: &Text| -> Result<Option<Moment>, ReadError> {
-        let written = session.text(text, &[])?;
-        if written.is_empty() {
-            return Ok(None);
-        }
-        datetime::parse(&written, format).map(Some).map_err(|_| {
-            ReadError::config(format!(
-                "The date that {:?} gives does not have the format {format:?}.",
-                text.source()
-            ))
-        })
-    };
-    let mut value = moment(&bounds.datetime)?.ok_or_else(|| {
-        ReadError::config(format!(
-            "The date that {:?} gives is empty.",
-            bounds.datetime.source()
-        ))
-    })?;
-    if let Some(least) = bounds.min_datetime.as_ref().map(&moment).transpose()?.flatten() {
-        value = value.max(least);
-    }
-    if let Some(most) = bounds.max_datetime.as_ref().map(&moment).transpose()?.flatten() {
-        value = value.min(most);
-    }
-    Ok(value)
 }

@@ -14,9 +14,10 @@ use super::ReadError;
 use super::book::Book;
 use super::cutting::{Arrival, Cut};
 use super::page::{Mapped, PageRequest};
+use super::routers::{Parent, Router};
 use super::slice::Partition;
 use super::stop::Stop;
-use super::stream::{Parent, Router, StreamReader};
+use super::stream::StreamReader;
 use super::walk::{Planned, Walk};
 use crate::record::{self, Record};
 
@@ -221,11 +222,7 @@ impl ParentWalk {
         };
         let (request, mut arrival) = match self.rest.take() {
             Some(rest) => rest,
-            None => {
-                let request = stop.request();
-                let arrival = reader.fetch(&request).await?;
-                (request, arrival)
-            }
+            None => reader.arrive(stop).await?,
         };
         let position = position(parent, &self.walk, &self.book, stop);
         let extracted = match arrival.cut(reader).await? {
@@ -244,10 +241,10 @@ impl ParentWalk {
                 return Ok(Some((position, Vec::new())));
             }
         };
-        let (token, digest) = reader.begin_digest(stop, &request, &arrival, extracted)?;
+        let (next, digest) = reader.begin_digest(stop, &request, &arrival, extracted)?;
         let mapped = digest.finish(reader, &request)?;
         self.book.observe(reader, &mapped);
-        let turn = stop.turn(token)?;
+        let turn = stop.turn(next)?;
         if turn.window_ends {
             self.book
                 .close(self.walk.cursor(), turn.window.as_ref(), turn.partition_ends)?;
@@ -311,12 +308,12 @@ fn parent_state(parent: &Parent, child_state: Option<&Value>) -> Option<Value> {
     if let Some(global) = child.get("state") {
         return Some(global.clone());
     }
-    let (Some(settings), 1) = (&parent.reader.cursor, child.len()) else {
+    let (Some(field), 1) = (parent.reader.cursor_field(), child.len()) else {
         return None;
     };
     let only = child
         .values()
         .next()
         .filter(|value| value.is_string() || value.is_number())?;
-    Some(json!({ settings.field.as_str(): only }))
+    Some(json!({ field: only }))
 }

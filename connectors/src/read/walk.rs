@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::ReadError;
 use super::book::{Book, Entered};
-use super::cursor::{CursorSettings, Moment, Progress, Window, Windows, WindowsPosition};
+use super::cursor::{Count, CursorSettings, Moment, Progress, Window, Windows, WindowsPosition};
 use super::jobs::Board;
 use super::partition::Routers;
 use super::slice::{Partition, Slice};
@@ -33,6 +33,8 @@ pub(super) struct Walk {
     board: Option<Arc<Board>>,
     /// The stream's state, for a source that looks at it itself.
     since: Option<Arc<Value>>,
+    /// What the one slice of a counting cursor shows.
+    counted: Option<Map<String, Value>>,
 }
 
 /// A slice, and the partitions that were taken up on the way to it.
@@ -50,6 +52,7 @@ struct Slices {
     /// The next slice's window and the position after it; a partition without windows is one slice.
     next: Option<(Option<Window>, Value)>,
     since: Option<Arc<Value>>,
+    counted: Option<Map<String, Value>>,
 }
 
 impl Walk {
@@ -66,6 +69,12 @@ impl Walk {
             since: state
                 .filter(|_| reader.native.is_some())
                 .map(|state| Arc::new(state.clone())),
+            // A state that cannot be read is an error of the books.
+            counted: reader
+                .count
+                .as_ref()
+                .and_then(|settings| Count::from_state(settings, state).ok())
+                .map(|count| count.slice()),
         }
     }
 
@@ -162,6 +171,7 @@ impl Walk {
             windows,
             next: None,
             since: self.since.clone(),
+            counted: self.counted.clone(),
         };
         match (&slices.windows, self.cursor.as_deref()) {
             (Some(_), Some(settings)) => slices.draw(settings),
@@ -238,7 +248,10 @@ impl Slices {
     }
 
     fn site(&self, settings: Option<&CursorSettings>, window: Option<Window>, windows: Value) -> Site {
-        let slice = Slice::new(&self.partition, settings.zip(window.as_ref()));
+        let mut slice = Slice::new(&self.partition, settings.zip(window.as_ref()));
+        if let Some(counted) = &self.counted {
+            slice = slice.with_cursor(counted);
+        }
         Site {
             routers: Arc::clone(&self.routers),
             windows,

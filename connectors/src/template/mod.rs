@@ -264,6 +264,11 @@ impl Template {
         self.0.plain.is_some()
     }
 
+    /// Names that it expects from its scope, as they are written in it.
+    pub fn free(&self) -> &[String] {
+        &self.0.names.free
+    }
+
     /// Whether it names this variable (`stream_interval` and `stream_partition` are `stream_slice`).
     pub fn mentions(&self, name: &str) -> bool {
         self.reads(name) != Reads::Nothing

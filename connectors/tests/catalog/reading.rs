@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use connectors::Connector;
 use connectors::read::{
     Ask, Checkpoint, ErrorKind, Gate, HeldBack, ReadContext, ReadError, ReadLimits, ReadRequest, RetryMode,
-    Seen, Told,
+    Seen, Selection, Told,
 };
 use futures::StreamExt;
 use platform::clock::ManualClock;
@@ -137,6 +137,7 @@ impl Reader<'_> {
                 config: self.config.clone(),
                 checkpoint: checkpoint.clone(),
                 full_refresh: false,
+                selection: Selection::default(),
             };
             let mut pages = self.connector.read(&context, request)?;
             let failure = loop {

@@ -1,7 +1,7 @@
 //! What only a configuration, a state or an answer tells: dynamic and conditional streams, schemas, delegation.
 
 use connectors::Connector;
-use connectors::read::{Checkpoint, ErrorKind, ReadRequest};
+use connectors::read::{Checkpoint, ErrorKind, ReadRequest, Selection};
 use serde_json::{Value, json};
 
 use crate::upstream::{Upstream, answer, connector, ids, manifest, ok, pages, records};
@@ -54,6 +54,7 @@ async fn read(
         config,
         checkpoint,
         full_refresh: false,
+        selection: Selection::default(),
     };
     pages(connector.read(&upstream.context(), request).unwrap())
         .await
@@ -307,6 +308,7 @@ async fn conditions_choose_streams() {
         config: json!({"sandbox": false}),
         checkpoint: Checkpoint::default(),
         full_refresh: false,
+        selection: Selection::default(),
     };
     let error = connector
         .read(&upstream.context(), request)

@@ -352,3 +352,45 @@ async fn a_bad_configuration_fails_before_the_first_request() {
     assert!(!error.message.contains("not a date"));
     assert_eq!(upstream.seen().len(), 0);
 }
+
+#[tokio::test]
+async fn an_answer_may_say_in_its_body_how_long_to_wait() {
+    let upstream = Upstream::start(|seen| match seen.get("case") {
+        Some("body") => answer(429, r#"{"retry": {"after_ms": "2500"}}"#),
+        Some("list") => answer(429, r#"["not", "an", "object"]"#),
+        Some("past") => answer(429, r#"{"retry": {"after_ms": -1}}"#),
+        _ => answer(429, "<html>"),
+    })
+    .await;
+    let waits = async |case: &str, most: &str| {
+        let handler = format!(
+            "        http_method: GET\n        request_parameters: {{case: {case}}}\n        error_handler:\n          type: DefaultErrorHandler\n          backoff_strategies:\n            \
+             - {{type: WaitTimeFromResponse, wait_time_in_seconds: \"{{{{ response.retry.after_ms | float / 1000 }}}}\"{most}}}\n            \
+             - {{type: ConstantBackoffStrategy, backoff_time_in_seconds: 7}}\n      record"
+        );
+        let yaml = items(&upstream.base(), "/items", "", "")
+            .replace("        http_method: GET\n      record", &handler);
+        read_error(&upstream, &yaml).await
+    };
+    let told = waits("body", "").await;
+    assert_eq!(told.retry_after, Some(Duration::from_millis(2500)));
+    for case in ["list", "past", "html"] {
+        let next = waits(case, "").await;
+        assert_eq!(
+            next.retry_after,
+            Some(Duration::from_secs(7)),
+            "{case}: the next strategy decides"
+        );
+    }
+    let refused = waits("body", ", max_waiting_time_in_seconds: 2").await;
+    assert_eq!(refused.code, "WAIT_TOO_LONG");
+}
+
+#[test]
+fn a_wait_that_reads_what_is_not_there_is_refused() {
+    let handler = "        http_method: GET\n        error_handler:\n          type: DefaultErrorHandler\n          backoff_strategies:\n            \
+                   - {type: WaitTimeFromResponse, wait_time_in_seconds: \"{{ resposne.after }}\"}\n      record";
+    let yaml = items("http://a", "/items", "", "").replace("        http_method: GET\n      record", handler);
+    let faults = connectors::Connector::parse(&yaml).unwrap_err();
+    assert!(faults[0].message.contains("did you mean response?"), "{faults:?}");
+}

@@ -3,10 +3,12 @@
 
 mod budget;
 mod configuration;
+mod counting;
 mod cursors;
 mod decoders;
 mod dynamic;
 mod exports;
+mod extraction;
 mod failures;
 mod graphql;
 mod jobs;
@@ -15,7 +17,9 @@ mod lanes;
 mod paging;
 mod partitions;
 mod postgres;
+mod properties;
 mod records;
+mod recovery;
 mod running;
 mod soap;
 mod storage;

@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::http::Response;
 use connectors::Connector;
 use connectors::read::{
-    Checkpoint, Page, PageStream, ReadContext, ReadError, ReadLimits, ReadRequest, RetryMode,
+    Checkpoint, Page, PageStream, ReadContext, ReadError, ReadLimits, ReadRequest, RetryMode, Selection,
 };
 use futures::StreamExt;
 use platform::clock::SystemClock;
@@ -245,6 +245,7 @@ pub(crate) fn request(config: Value, checkpoint: Checkpoint) -> ReadRequest {
         config,
         checkpoint,
         full_refresh: false,
+        selection: Selection::default(),
     }
 }
 

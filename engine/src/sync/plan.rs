@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use connectors::Connector;
 use connectors::error::{ErrorKind as ReadKind, ReadError};
-use connectors::read::{Checkpoint, Gate, ReadRequest, RetryMode};
+use connectors::read::{Checkpoint, Gate, ReadRequest, RetryMode, Selection};
 use connectors::schema::Declared;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -125,6 +125,7 @@ impl Source for Configured {
             config: self.config.clone(),
             checkpoint,
             full_refresh,
+            selection: Selection::default(),
         };
         let pages = self.connector.read(&context, request)?;
         Ok(StreamSource {

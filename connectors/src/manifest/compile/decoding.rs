@@ -1,7 +1,7 @@
 //! Decoders.
 
 use super::super::component::Component;
-use super::super::components::{Charset, CsvFormat, Decoder};
+use super::super::components::{Charset, CsvFormat, Decoder, Extractor};
 use super::super::slot::Slot;
 use crate::decode;
 
@@ -148,4 +148,20 @@ pub(super) fn refuse_paging(component: &Component<'_>, field: &str, decoder: &De
         }
         _ => Some(()),
     }
+}
+
+/// Refuses to look several times into what is read row by row; `None`: it was refused.
+pub(super) fn refuse_combining(
+    component: &Component<'_>,
+    extractor: &Extractor,
+    decoder: &Decoder,
+) -> Option<()> {
+    if matches!(extractor, Extractor::Combined { .. }) && decode::has_rows(decoder) {
+        component.fault(
+            "a CombinedExtractor looks several times into an answer, and one that is read row by row (CSV, JSON Lines, \
+             lines, items, ZIP) passes once; use JsonDecoder or XmlDecoder",
+        );
+        return None;
+    }
+    Some(())
 }

@@ -3,8 +3,9 @@
 use super::super::component::Component;
 use super::super::components::{
     BackoffStrategy, DefaultErrorHandler, ErrorHandler, FailureType, HttpResponseFilter, Number, Pattern,
-    ResponseAction,
+    ResponseAction, Text,
 };
+use super::super::nearest::nearest;
 use super::super::slot::Slot;
 use super::auth::statuses;
 use super::values::{condition, integer, number};
@@ -56,12 +57,6 @@ fn filter(slot: &Slot<'_>) -> Option<HttpResponseFilter> {
 }
 
 fn action(slot: &Slot<'_>) -> Option<ResponseAction> {
-    if let Some(later @ ("RESET_PAGINATION" | "REDUCE_PAGE_SIZE" | "SPLIT_REQUEST_WINDOW")) =
-        slot.node.as_text()
-    {
-        slot.fault(format!("the action {later} is not supported yet"));
-        return None;
-    }
     slot.word(&[
         ("SUCCESS", ResponseAction::Success),
         ("FAIL", ResponseAction::Fail),
@@ -69,6 +64,9 @@ fn action(slot: &Slot<'_>) -> Option<ResponseAction> {
         ("IGNORE", ResponseAction::Ignore),
         ("RATE_LIMITED", ResponseAction::RateLimited),
         ("REFRESH_TOKEN_THEN_RETRY", ResponseAction::RefreshTokenThenRetry),
+        ("RESET_PAGINATION", ResponseAction::ResetPagination),
+        ("REDUCE_PAGE_SIZE", ResponseAction::ReducePageSize),
+        ("SPLIT_REQUEST_WINDOW", ResponseAction::SplitRequestWindow),
     ])
 }
 
@@ -77,6 +75,7 @@ fn backoff(slot: &Slot<'_>) -> Option<BackoffStrategy> {
         "ConstantBackoffStrategy",
         "ExponentialBackoffStrategy",
         "WaitTimeFromHeader",
+        "WaitTimeFromResponse",
         "WaitUntilTimeFromHeader",
     ])?;
     component.check_fields();
@@ -100,6 +99,16 @@ fn backoff(slot: &Slot<'_>) -> Option<BackoffStrategy> {
                 jitter_range_in_seconds: jitter?,
             })
         }
+        "WaitTimeFromResponse" => {
+            let wait_time_in_seconds = component
+                .required("wait_time_in_seconds")
+                .and_then(|slot| wait_time(&slot));
+            let max_waiting_time_in_seconds = component.optional("max_waiting_time_in_seconds", number);
+            Some(BackoffStrategy::WaitTimeFromResponse {
+                wait_time_in_seconds: wait_time_in_seconds?,
+                max_waiting_time_in_seconds: max_waiting_time_in_seconds?,
+            })
+        }
         kind => {
             let header = component.required("header").and_then(|slot| slot.text());
             let regex = pattern(&component);
@@ -120,6 +129,28 @@ fn backoff(slot: &Slot<'_>) -> Option<BackoffStrategy> {
             })
         }
     }
+}
+
+/// A template that reads the answer. Another name in it is a slip, after which it would never give a time.
+fn wait_time(slot: &Slot<'_>) -> Option<Text> {
+    let text = slot.text()?;
+    let known = ["config", "headers", "parameters", "response"];
+    let strange = text
+        .template
+        .free()
+        .iter()
+        .find(|name| !known.contains(&name.as_str()));
+    if let Some(name) = strange {
+        let hint = nearest(name, known.into_iter())
+            .map(|meant| format!("; did you mean {meant}?"))
+            .unwrap_or_default();
+        slot.fault(format!(
+            "{} reads {name}, which is not there; there are config, headers, parameters and response{hint}",
+            slot.name()
+        ));
+        return None;
+    }
+    Some(text)
 }
 
 fn pattern(component: &Component<'_>) -> Option<Option<Pattern>> {

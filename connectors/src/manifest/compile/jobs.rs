@@ -7,9 +7,10 @@ use super::super::components::{
     AsyncRetriever, Decoder, Extractor, HttpRequester, Integer, JobStatus, SimpleRetriever, Transformation,
 };
 use super::super::slot::Slot;
-use super::decoding::{decoder, document_decoder, refuse_paging};
+use super::decoding::{decoder, document_decoder, refuse_combining, refuse_paging};
+use super::extraction::{extractor, field_path};
 use super::paging::paginator;
-use super::records::{extractor, selector};
+use super::records::selector;
 use super::requests::requester;
 use super::slicing::partition_routers;
 use super::values::integer;
@@ -37,8 +38,8 @@ pub(super) fn async_retriever(
     let delete_requester = other("delete_requester");
     let status_extractor = component
         .required("status_extractor")
-        .and_then(|slot| extractor(&slot));
-    let download_target_extractor = component.optional("download_target_extractor", extractor);
+        .and_then(|slot| field_path(&slot));
+    let download_target_extractor = component.optional("download_target_extractor", field_path);
     let status_mapping = component
         .required("status_mapping")
         .and_then(|slot| statuses(&slot));
@@ -81,12 +82,7 @@ fn download(
     let own = component.or("download_decoder", Decoder::default(), decoder);
     let extracted = component.or(
         "download_extractor",
-        (
-            Extractor::Dpath {
-                field_path: Vec::new(),
-            },
-            None,
-        ),
+        (Extractor::whole(), None),
         download_extractor,
     );
     let paginator = component.or("download_paginator", None, paginator);
@@ -94,6 +90,7 @@ fn download(
     let (extractor, file) = extracted?;
     let decoder = file.or(own)?;
     refuse_paging(component, "download_paginator", &decoder)?;
+    refuse_combining(component, &extractor, &decoder)?;
     let mut record_selector = record_selector?;
     record_selector.extractor = extractor;
     Some(SimpleRetriever {
@@ -103,6 +100,10 @@ fn download(
         paginator: paginator?,
         partition_routers: partition_routers?,
         ignore_stream_slicer_parameters_on_paginated_requests: false,
+        query_properties: None,
+        pagination_reset: None,
+        page_size_reduction: None,
+        request_window_splitting: None,
     })
 }
 
@@ -114,10 +115,7 @@ fn download_extractor(slot: &Slot<'_>) -> Option<(Extractor, Option<Decoder>)> {
     let component = slot.component(&["ResponseToFileExtractor"])?;
     component.check_fields();
     let preserve_na_values = component.or("preserve_na_values", false, Slot::boolean)?;
-    let whole = Extractor::Dpath {
-        field_path: Vec::new(),
-    };
-    Some((whole, Some(Decoder::CsvFile { preserve_na_values })))
+    Some((Extractor::whole(), Some(Decoder::CsvFile { preserve_na_values })))
 }
 
 /// A mapping, with its type or without.

@@ -33,9 +33,7 @@ pub(super) fn stream(component: &Component<'_>) -> Option<StreamPlan> {
             .map(|source| NativeSource::Postgres(Box::new(source))),
     };
     let record_selector = RecordSelector {
-        extractor: Extractor::Dpath {
-            field_path: Vec::new(),
-        },
+        extractor: Extractor::whole(),
         record_filter: None,
         transformations: transformations?,
         schema_normalization: SchemaNormalization::None,

@@ -2,10 +2,10 @@
 
 use super::super::component::Component;
 use super::super::components::{
-    AddedField, Condition, Extractor, RecordSelector, SchemaNormalization, Text, Transformation, ValueType,
+    AddedField, Condition, RecordSelector, SchemaNormalization, Text, Transformation, ValueType,
 };
 use super::super::slot::Slot;
-use super::decoding::decoder;
+use super::extraction::extractor;
 use super::values::condition;
 
 /// The selector; what the stream does to records goes in here too, because it happens here.
@@ -30,17 +30,6 @@ pub(super) fn selector(
         transformations,
         schema_normalization: schema_normalization?,
         transform_before_filtering: transform_before_filtering?,
-    })
-}
-
-pub(super) fn extractor(slot: &Slot<'_>) -> Option<Extractor> {
-    let component = slot.component(&["DpathExtractor"])?;
-    component.check_fields();
-    let field_path = component.required("field_path").and_then(|slot| slot.texts());
-    let decoded = component.optional("decoder", decoder);
-    decoded?;
-    Some(Extractor::Dpath {
-        field_path: field_path?,
     })
 }
 

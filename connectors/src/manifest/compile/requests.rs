@@ -2,15 +2,32 @@
 
 use super::super::component::Component;
 use super::super::components::{
-    Address, Authenticator, ErrorHandler, HttpMethod, HttpRequester, InjectInto, JsonTemplate, RequestBody,
-    RequestField, RequestOption, TextMap,
+    Address, Authenticator, ErrorHandler, HttpMethod, HttpRequester, InjectInto, JsonTemplate,
+    QueryProperties, RequestBody, RequestField, RequestOption, TextMap,
 };
 use super::super::slot::Slot;
 use super::values::{json_template, text_map};
-use super::{auth, errors, protocol, soap};
+use super::{auth, errors, properties, protocol, recovery, soap};
 
+/// A requester whose answers are not a stream's pages.
 pub(super) fn requester(slot: &Slot<'_>) -> Option<HttpRequester> {
-    let component = slot.component(&["HttpRequester", "GraphqlRequester", "SoapRequester"])?;
+    let (requester, properties) = requester_of_pages(slot)?;
+    if properties.is_some() {
+        slot.fault(format!(
+            "query properties are for the requester of a SimpleRetriever; {} asks for no records",
+            slot.name()
+        ));
+        return None;
+    }
+    recovery::refuse_actions(&slot.component(REQUESTERS)?, &requester)?;
+    Some(requester)
+}
+
+const REQUESTERS: &[&str] = &["HttpRequester", "GraphqlRequester", "SoapRequester"];
+
+/// A stream's requester, with the fields that it asks for where they are not written into the request.
+pub(super) fn requester_of_pages(slot: &Slot<'_>) -> Option<(HttpRequester, Option<QueryProperties>)> {
+    let component = slot.component(REQUESTERS)?;
     component.check_fields();
     let plain = &*component.kind == "HttpRequester";
     let address = address(&component);
@@ -19,7 +36,11 @@ pub(super) fn requester(slot: &Slot<'_>) -> Option<HttpRequester> {
     let method = component.or("http_method", usual, |slot| {
         slot.word(&[("GET", HttpMethod::Get), ("POST", HttpMethod::Post)])
     });
-    let request_parameters = component.or("request_parameters", TextMap::default(), text_map);
+    let parameters = component.or(
+        "request_parameters",
+        (TextMap::default(), None),
+        properties::request_parameters,
+    );
     let request_headers = component.or("request_headers", TextMap::default(), text_map);
     let body = match &*component.kind {
         "GraphqlRequester" => protocol::graphql(&component),
@@ -33,11 +54,13 @@ pub(super) fn requester(slot: &Slot<'_>) -> Option<HttpRequester> {
     let read_timeout_seconds = component.optional("read_timeout_in_seconds", Slot::number);
     let keepalive = component.or("use_tcp_keepalive", false, Slot::boolean);
     keepalive?;
-    Some(HttpRequester {
+    let (request_parameters, in_parameters) = parameters?;
+    let properties = properties::of_requester(&component, in_parameters);
+    let requester = HttpRequester {
         address: address?,
         path: path?,
         method: method?,
-        request_parameters: request_parameters?,
+        request_parameters,
         request_headers: request_headers?,
         body: body?,
         authenticator: authenticator?,
@@ -45,7 +68,8 @@ pub(super) fn requester(slot: &Slot<'_>) -> Option<HttpRequester> {
         use_cache: use_cache?,
         connect_timeout_seconds: connect_timeout_seconds?,
         read_timeout_seconds: read_timeout_seconds?,
-    })
+    };
+    Some((requester, properties?))
 }
 
 fn address(component: &Component<'_>) -> Option<Address> {

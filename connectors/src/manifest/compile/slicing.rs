@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::super::component::Component;
 use super::super::components::{
-    Clamping, DatetimeBasedCursor, IncrementalSync, ListValues, MinMaxDatetime, ParentStream,
-    PartitionRouter, Weekday,
+    Clamping, DatetimeBasedCursor, IncrementalSync, IncrementingCountCursor, Integer, ListValues,
+    MinMaxDatetime, ParentStream, PartitionRouter, Weekday,
 };
 use super::super::document::Kind;
 use super::super::slot::Slot;
 use super::requests::option;
 use super::streams::stream;
+use super::values::integer;
 
 const ROUTERS: &[&str] = &[
     "SubstreamPartitionRouter",
@@ -152,8 +153,13 @@ fn parent(slot: &Slot<'_>) -> Option<ParentStream> {
 }
 
 pub(super) fn incremental_sync(slot: &Slot<'_>) -> Option<IncrementalSync> {
-    let component = slot.component(&["DatetimeBasedCursor"])?;
+    let component = slot.component(&["DatetimeBasedCursor", "IncrementingCountCursor"])?;
     component.check_fields();
+    if &*component.kind == "IncrementingCountCursor" {
+        return counting(&component).map(|cursor| IncrementalSync::Count(Box::new(cursor)));
+    }
+    let allow_catalog_defined_cursor_field =
+        component.or("allow_catalog_defined_cursor_field", false, Slot::boolean);
     let cursor_field = component.required("cursor_field").and_then(|slot| slot.text());
     let datetime_format = component
         .required("datetime_format")
@@ -198,6 +204,7 @@ pub(super) fn incremental_sync(slot: &Slot<'_>) -> Option<IncrementalSync> {
     }
     Some(IncrementalSync::Datetime(Box::new(DatetimeBasedCursor {
         cursor_field: cursor_field?,
+        allow_catalog_defined_cursor_field: allow_catalog_defined_cursor_field?,
         datetime_format: datetime_format?,
         cursor_datetime_formats: cursor_datetime_formats?,
         start_datetime: start_datetime?,
@@ -215,6 +222,20 @@ pub(super) fn incremental_sync(slot: &Slot<'_>) -> Option<IncrementalSync> {
         global_substream_cursor: global_substream_cursor?,
         clamping: clamping?,
     })))
+}
+
+fn counting(component: &Component<'_>) -> Option<IncrementingCountCursor> {
+    let cursor_field = component.required("cursor_field").and_then(|slot| slot.text());
+    let allow_catalog_defined_cursor_field =
+        component.or("allow_catalog_defined_cursor_field", false, Slot::boolean);
+    let start_value = component.or("start_value", Integer::Fixed(0), integer);
+    let start_value_option = component.optional("start_value_option", option);
+    Some(IncrementingCountCursor {
+        cursor_field: cursor_field?,
+        allow_catalog_defined_cursor_field: allow_catalog_defined_cursor_field?,
+        start_value: start_value?,
+        start_value_option: start_value_option?,
+    })
 }
 
 /// An ISO 8601 duration; empty is none.

@@ -9,15 +9,18 @@ use super::super::components::{
 };
 use super::super::document::Kind;
 use super::super::slot::Slot;
-use super::decoding::{decoder, refuse_paging};
+use super::decoding::{decoder, refuse_combining, refuse_paging};
+use super::extraction::refuse_counting;
 use super::jobs::async_retriever;
 use super::native;
 use super::paging::paginator;
 use super::protocol::{find_connection, relay_by_default};
 use super::records::{selector, transformation};
-use super::requests::requester;
+use super::recovery::{self, recoveries};
+use super::requests::requester_of_pages;
 use super::schema::{self, Schema};
 use super::slicing::{check_constant_duration, incremental_sync, partition_routers};
+use crate::decode;
 
 /// A `DeclarativeStream`, one that is code, or a `StateDelegatingStream`: then it is the incremental one, which knows the other.
 pub(in super::super) fn stream(slot: &Slot<'_>) -> Option<StreamPlan> {
@@ -50,7 +53,19 @@ pub(in super::super) fn stream(slot: &Slot<'_>) -> Option<StreamPlan> {
     if faulty {
         return None;
     }
-    let (name, schema, retriever) = (name?, schema?, retriever?);
+    let (name, schema, retriever, incremental) = (name?, schema?, retriever?, incremental?);
+    if let Retriever::Simple(simple) = &retriever {
+        recovery::check_cursor(&component, simple, incremental.as_ref())?;
+    }
+    let split = retriever
+        .records()
+        .is_some_and(|requests| !requests.partition_routers.is_empty());
+    if split && matches!(incremental, Some(IncrementalSync::Count(_))) {
+        component.fault(
+            "an IncrementingCountCursor cannot count in partitions; leave the partition_router out, or use a DatetimeBasedCursor",
+        );
+        return None;
+    }
     if schema.in_another_file && retriever.normalizes() {
         component.fault(
             "schema_normalization needs the schema, and that is in a file beside the manifest: write it out in an \
@@ -67,7 +82,7 @@ pub(in super::super) fn stream(slot: &Slot<'_>) -> Option<StreamPlan> {
         primary_key: primary_key?,
         schema: Arc::new(schema.fixed()),
         schema_parts: schema.open_parts(),
-        incremental_sync: incremental?,
+        incremental_sync: incremental,
         state_migrations: state_migrations?,
         ..StreamPlan::of(retriever)
     })
@@ -145,7 +160,9 @@ fn simple(
     transformations: Vec<Transformation>,
     transform_first: bool,
 ) -> Option<SimpleRetriever> {
-    let requester = component.required("requester").and_then(|slot| requester(&slot));
+    let requester = component
+        .required("requester")
+        .and_then(|slot| requester_of_pages(&slot));
     let decoder = component.or("decoder", Decoder::default(), decoder);
     let record_selector = component
         .required("record_selector")
@@ -157,26 +174,47 @@ fn simple(
         false,
         Slot::boolean,
     );
+    let recoveries = recoveries(component);
+    let (requester, query_properties) = requester?;
     let decoder = decoder?;
+    if query_properties.is_some() && decode::has_rows(&decoder) {
+        component.fault(
+            "query properties put records together from several answers, which have to be documents; use JsonDecoder or \
+             XmlDecoder",
+        );
+        return None;
+    }
     refuse_paging(component, "paginator", &decoder)?;
-    if decoder != Decoder::Json && matches!(requester.as_ref()?.body, RequestBody::Soap(_)) {
+    if decoder != Decoder::Json && matches!(requester.body, RequestBody::Soap(_)) {
         component.fault("a SoapRequester's answer is JSON before a decoder sees it; leave the decoder out");
         return None;
     }
-    let (requester, record_selector, mut paginator) = (requester?, record_selector?, paginator?);
+    let (record_selector, mut paginator) = (record_selector?, paginator?);
     if component.field("paginator").is_none() {
         paginator = relay_by_default(component, &requester.body);
     }
+    refuse_combining(component, &record_selector.extractor, &decoder)?;
     if let Some(paginator) = &mut paginator {
-        let Extractor::Dpath { field_path } = &record_selector.extractor;
+        let field_path = match &record_selector.extractor {
+            Extractor::Dpath { field_path, .. } => field_path,
+            Extractor::Combined { .. } => &Vec::new(),
+        };
         find_connection(component, paginator, field_path)?;
+        refuse_counting(component, &paginator.strategy, &record_selector.extractor)?;
     }
-    Some(SimpleRetriever {
+    let (pagination_reset, page_size_reduction, request_window_splitting) = recoveries?;
+    let simple = SimpleRetriever {
         requester,
         decoder,
         record_selector,
         paginator,
         partition_routers: partition_routers?,
         ignore_stream_slicer_parameters_on_paginated_requests: ignore?,
-    })
+        query_properties,
+        pagination_reset,
+        page_size_reduction,
+        request_window_splitting,
+    };
+    recovery::check(component, &simple)?;
+    Some(simple)
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::super::component::Component;
-use super::super::components::{Condition, Integer, JsonTemplate, Number, TextMap};
+use super::super::components::{Condition, Integer, JsonTemplate, Number, Text, TextMap};
 use super::super::document::Kind;
 use super::super::slot::Slot;
 
@@ -29,7 +29,7 @@ pub(super) fn number(slot: &Slot<'_>) -> Option<Number> {
     }
 }
 
-fn computed_number(slot: &Slot<'_>, source: &Rc<str>, what: &str) -> Option<super::super::components::Text> {
+fn computed_number(slot: &Slot<'_>, source: &Rc<str>, what: &str) -> Option<Text> {
     let text = slot.compile(source)?;
     if text.constant().is_some() {
         slot.fault(format!(
@@ -57,7 +57,14 @@ pub(super) fn text_map(slot: &Slot<'_>) -> Option<TextMap> {
     if matches!(slot.node.kind, Kind::Text(_)) {
         return slot.text().map(TextMap::Whole);
     }
-    let entries = slot.entries()?;
+    text_pairs(&slot.entries()?).map(TextMap::Entries)
+}
+
+/// Names and values.
+pub(super) type TextPairs = Vec<(Text, Text)>;
+
+/// The entries of a mapping as pairs.
+pub(super) fn text_pairs(entries: &[(Rc<str>, Slot<'_>, Slot<'_>)]) -> Option<TextPairs> {
     let read: Vec<_> = entries
         .iter()
         .map(|(key, key_slot, value)| match &value.node.kind {
@@ -70,13 +77,13 @@ pub(super) fn text_map(slot: &Slot<'_>) -> Option<TextMap> {
             _ => Some(Some((key_slot.compile(key)?, value.text()?))),
         })
         .collect();
-    Some(TextMap::Entries(
+    Some(
         read.into_iter()
             .collect::<Option<Vec<_>>>()?
             .into_iter()
             .flatten()
             .collect(),
-    ))
+    )
 }
 
 /// A JSON document of templates.

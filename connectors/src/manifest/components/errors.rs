@@ -17,6 +17,19 @@ impl Default for ErrorHandler {
     }
 }
 
+impl ErrorHandler {
+    /// Whether a filter has this action.
+    pub(crate) fn uses(&self, action: ResponseAction) -> bool {
+        match self {
+            Self::Default(handler) => {
+                let mut filters = handler.response_filters.iter();
+                filters.any(|filter| filter.action == Some(action))
+            }
+            Self::Composite(handlers) => handlers.iter().any(|handler| handler.uses(action)),
+        }
+    }
+}
+
 /// `DefaultErrorHandler`.
 #[derive(Debug, Clone, Default)]
 pub struct DefaultErrorHandler {
@@ -60,6 +73,12 @@ pub enum ResponseAction {
     RateLimited,
     /// Get a new token, then ask again.
     RefreshTokenThenRetry,
+    /// Ask for the pages from the first again.
+    ResetPagination,
+    /// Ask again for a smaller page.
+    ReducePageSize,
+    /// Ask for the window of time in parts.
+    SplitRequestWindow,
 }
 
 /// Whose fault it is.
@@ -107,6 +126,13 @@ pub enum BackoffStrategy {
         min_wait: Option<Number>,
         /// Picks the number out of the header.
         regex: Option<Pattern>,
+        /// A longer wait ends the read instead.
+        max_waiting_time_in_seconds: Option<Number>,
+    },
+    /// `WaitTimeFromResponse`: a number of seconds that a template finds in the answer
+    WaitTimeFromResponse {
+        /// Reads `response` and `headers`.
+        wait_time_in_seconds: Text,
         /// A longer wait ends the read instead.
         max_waiting_time_in_seconds: Option<Number>,
     },

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Decoder, Extractor, HttpRequester, Integer, SimpleRetriever};
+use super::{Decoder, HttpRequester, Integer, SimpleRetriever, Text};
 
 /// `AsyncRetriever`.
 #[derive(Debug)]
@@ -23,9 +23,9 @@ pub struct AsyncRetriever {
     /// How answers about jobs are read.
     pub decoder: Decoder,
     /// Where a poll's answer holds the status.
-    pub status_extractor: Extractor,
+    pub status_extractor: Vec<Text>,
     /// Where an answer holds the results' places; without one, there is one download.
-    pub download_target_extractor: Option<Extractor>,
+    pub download_target_extractor: Option<Vec<Text>>,
     /// What the upstream's statuses mean.
     pub status_mapping: HashMap<String, JobStatus>,
     /// Minutes until a job has taken too long; 60 where the manifest does not say.

@@ -15,11 +15,14 @@ mod configuration;
 mod decoding;
 mod dynamic;
 mod errors;
+mod extraction;
 mod jobs;
 mod native;
 mod paging;
+mod properties;
 mod protocol;
 mod records;
+mod recovery;
 mod request;
 mod slicing;
 mod text;
@@ -34,11 +37,14 @@ pub use configuration::*;
 pub use decoding::*;
 pub use dynamic::*;
 pub use errors::*;
+pub use extraction::*;
 pub use jobs::*;
 pub use native::*;
 pub use paging::*;
+pub use properties::*;
 pub use protocol::*;
 pub use records::*;
+pub use recovery::*;
 pub use request::*;
 pub use slicing::*;
 pub use text::*;
@@ -253,4 +259,12 @@ pub struct SimpleRetriever {
     pub partition_routers: Vec<PartitionRouter>,
     /// Whether the second page and later ones leave out what the partition router and the cursor inject.
     pub ignore_stream_slicer_parameters_on_paginated_requests: bool,
+    /// Fields that are asked for, where the manifest does not write them into the request itself.
+    pub query_properties: Option<QueryProperties>,
+    /// How the pages are begun anew.
+    pub pagination_reset: Option<PaginationReset>,
+    /// How the page size is reduced where the upstream refuses it.
+    pub page_size_reduction: Option<PageSizeReduction>,
+    /// How a window of time is cut where the upstream refuses it.
+    pub request_window_splitting: Option<RequestWindowSplitting>,
 }

@@ -1,6 +1,6 @@
 //! From a body to records: decoding, extraction, filtering, transformation.
 
-use super::{Condition, Text};
+use super::{Condition, Extractor, Text};
 use crate::template::ValidTypes;
 
 /// `RecordSelector`.
@@ -16,17 +16,6 @@ pub struct RecordSelector {
     pub schema_normalization: SchemaNormalization,
     /// Whether transformations come before the filter.
     pub transform_before_filtering: bool,
-}
-
-/// Where a document holds its records.
-#[derive(Debug, Clone)]
-pub enum Extractor {
-    /// `DpathExtractor`: segments from the outside in; `*` is every child; empty: the document itself (its items
-    /// where it is a list).
-    Dpath {
-        /// The segments.
-        field_path: Vec<Text>,
-    },
 }
 
 /// Whether values are cast to what the schema says.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{RequestOption, StreamPlan, Text};
+use super::{Integer, RequestOption, StreamPlan, Text};
 
 /// What a stream is split by, besides time.
 #[derive(Debug)]
@@ -70,6 +70,39 @@ pub struct ParentStream {
 pub enum IncrementalSync {
     /// `DatetimeBasedCursor`
     Datetime(Box<DatetimeBasedCursor>),
+    /// `IncrementingCountCursor`
+    Count(Box<IncrementingCountCursor>),
+}
+
+impl IncrementalSync {
+    /// The record's field.
+    pub fn cursor_field(&self) -> &Text {
+        match self {
+            Self::Datetime(cursor) => &cursor.cursor_field,
+            Self::Count(cursor) => &cursor.cursor_field,
+        }
+    }
+
+    /// Whether a catalog may choose another field.
+    pub(crate) fn takes_catalog_field(&self) -> bool {
+        match self {
+            Self::Datetime(cursor) => cursor.allow_catalog_defined_cursor_field,
+            Self::Count(cursor) => cursor.allow_catalog_defined_cursor_field,
+        }
+    }
+}
+
+/// `IncrementingCountCursor`: a number that only grows.
+#[derive(Debug, Clone)]
+pub struct IncrementingCountCursor {
+    /// The record's field.
+    pub cursor_field: Text,
+    /// Whether a catalog may choose another field.
+    pub allow_catalog_defined_cursor_field: bool,
+    /// Where a first read begins.
+    pub start_value: Integer,
+    /// Where the number goes that a read begins with.
+    pub start_value_option: Option<RequestOption>,
 }
 
 /// `DatetimeBasedCursor`.
@@ -77,6 +110,8 @@ pub enum IncrementalSync {
 pub struct DatetimeBasedCursor {
     /// The record's field.
     pub cursor_field: Text,
+    /// Whether a catalog may choose another field.
+    pub allow_catalog_defined_cursor_field: bool,
     /// How times are written in requests and in the state.
     pub datetime_format: String,
     /// How times are written in records, tried in order; empty: like `datetime_format`.

@@ -61,28 +61,29 @@ fn a_component_in_the_wrong_place_is_told_where_it_is() {
     assert_eq!(
         one(&yaml),
         "18:17 RecordFilter at streams[0].retriever.record_selector.extractor: RecordFilter does not belong in \
-         extractor, which takes DpathExtractor"
+         extractor, which takes DpathExtractor, CombinedExtractor"
     );
 }
 
 #[test]
 fn a_component_of_the_format_that_cannot_run_yet_says_so() {
-    let yaml = around(&RETRIEVER.replace("DpathExtractor", "CombinedExtractor"));
+    let yaml = around(&RETRIEVER.replace("DpathExtractor", "FileUploader"));
     assert_eq!(
         one(&yaml),
-        "18:17 CombinedExtractor at streams[0].retriever.record_selector.extractor: CombinedExtractor is not \
-         supported yet; extractor takes DpathExtractor"
+        "18:17 FileUploader at streams[0].retriever.record_selector.extractor: FileUploader is not \
+         supported yet; extractor takes DpathExtractor, CombinedExtractor"
     );
 }
 
 #[test]
 fn a_field_that_is_not_honoured_yet_says_so() {
-    let yaml = around(&format!(
-        "{RETRIEVER}pagination_reset:\n  type: PaginationReset\n  action: RESET\n"
-    ));
+    let yaml = around(RETRIEVER).replace(
+        "  retriever:",
+        "  file_uploader: {type: FileUploader}\n    retriever:",
+    );
     assert_eq!(
         one(&yaml),
-        "20:7 SimpleRetriever at streams[0].retriever.pagination_reset: pagination_reset is not supported yet"
+        "10:5 DeclarativeStream at streams[0].file_uploader: file_uploader is not supported yet"
     );
 }
 

@@ -1,3 +1,5 @@
+//! Cursors: the datetime cursor, and the simpler one that counts ([`count`]).
+//!
 //! The datetime cursor: which windows a read asks for, and what it may say afterwards it has read.
 //!
 //! Two things that look alike are kept apart. *Planning* is a pure function of the state at the start of the
@@ -10,16 +12,20 @@
 //! Semantics follow the reference's concurrent cursor (airbyte-cdk 7.39.1), whose state in the simple form is
 //! the largest value seen in the first of the merged intervals.
 
+mod count;
 mod plan;
 mod progress;
+mod ready;
 
 use chrono::{DateTime, FixedOffset};
 use serde_json::Value;
 
 use crate::datetime::{self, duration::Duration};
 
+pub(crate) use count::{Count, CountSettings, START as COUNT_START, order};
 pub(crate) use plan::{Windows, WindowsPosition};
 pub(crate) use progress::Progress;
+pub(crate) use ready::settings;
 
 /// A moment with the offset it was written with: the reference prints a value in the offset it was read in.
 pub(crate) type Moment = DateTime<FixedOffset>;

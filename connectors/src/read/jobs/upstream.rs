@@ -12,7 +12,7 @@ use crate::http::answer::Answer;
 use crate::http::requester::{self, Injected};
 use crate::http::session::{Session, display};
 use crate::json::Body;
-use crate::manifest::components::{AsyncRetriever, Extractor, HttpRequester, JobStatus};
+use crate::manifest::components::{AsyncRetriever, HttpRequester, JobStatus, Text};
 use crate::read::cutting::document;
 use crate::read::slice::Slice;
 use crate::read::{ErrorKind, ReadError};
@@ -140,8 +140,7 @@ async fn about(
     requester::send(session, requester, &names, None, &Injected::default()).await
 }
 
-fn extract(session: &Session, extractor: &Extractor, body: &Body) -> Result<Vec<Value>, ReadError> {
-    let Extractor::Dpath { field_path } = extractor;
+fn extract(session: &Session, field_path: &[Text], body: &Body) -> Result<Vec<Value>, ReadError> {
     let path = field_path
         .iter()
         .map(|part| Ok(PathPart::new(&session.text(part, &[])?)))
