@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::jwt;
+use super::legacy;
 use super::merge;
 use super::session::{Session, display};
 use super::token;
@@ -119,6 +120,13 @@ async fn prove(session: &Session, authenticator: &Authenticator) -> Result<Crede
         Authenticator::OAuth(oauth) => {
             let token = token::oauth(session, oauth).await?;
             Ok(Credentials::authorization(format!("Bearer {token}")))
+        }
+        Authenticator::LegacySessionToken(login) => {
+            let (name, token) = Box::pin(legacy::header(session, login)).await?;
+            Ok(Credentials {
+                headers: Map::from_iter([(name, Value::String(token))]),
+                ..Credentials::default()
+            })
         }
         Authenticator::SessionToken(login) => {
             let token = Box::pin(token::session_token(session, login)).await?;

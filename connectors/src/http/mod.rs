@@ -20,6 +20,7 @@ pub(crate) mod flow;
 pub(crate) mod gate;
 mod graphql;
 mod jwt;
+mod legacy;
 pub(crate) mod link;
 mod merge;
 pub(crate) mod pacer;

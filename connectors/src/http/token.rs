@@ -15,10 +15,12 @@ use super::answer::{Answer, exchange};
 use super::merge::Part;
 use super::requester::{self, Injected};
 use super::session::{Session, display};
-use super::{address, excerpt};
+use super::{address, excerpt, jwt};
 use crate::datetime;
 use crate::decode;
-use crate::manifest::components::{Decoder, OAuthAuthenticator, SessionTokenAuthenticator, Text};
+use crate::manifest::components::{
+    Decoder, JwtAuthenticator, OAuthAuthenticator, SessionTokenAuthenticator, Text,
+};
 use crate::read::{ErrorKind, NoteLevel, ReadError, RetryMode};
 use crate::template::ValidTypes;
 
@@ -27,6 +29,17 @@ pub(super) struct Token {
     value: Value,
     /// Forever where nothing is said.
     ends: Option<DateTime<Utc>>,
+}
+
+impl Token {
+    /// A token that ends when it is forgotten.
+    pub(super) fn for_ever(value: Value) -> Self {
+        Self { value, ends: None }
+    }
+
+    pub(super) fn value(&self) -> &Value {
+        &self.value
+    }
 }
 
 /// A token whose answer does not say how long it lives is taken to live this long.
@@ -58,8 +71,21 @@ pub(super) async fn oauth(session: &Session, oauth: &OAuthAuthenticator) -> Resu
         return Ok(display(&token));
     }
     let endpoint = session.text(endpoint, &[])?;
-    let form = refresh_form(session, oauth)?;
-    let key = format!("oauth {endpoint} {}", Value::Object(form.clone()));
+    let asserts = match &oauth.profile_assertion {
+        Some((jwt, uses)) if session.condition(uses, &[])? => Some(jwt),
+        _ => None,
+    };
+    let (key, form) = match asserts {
+        // Every assertion is another text, and the token that it is for the same.
+        Some(jwt) => (
+            format!("oauth {endpoint} {:p}", std::ptr::from_ref(oauth)),
+            assertion_form(session, oauth, jwt)?,
+        ),
+        None => {
+            let form = refresh_form(session, oauth)?;
+            (format!("oauth {endpoint} {}", Value::Object(form.clone())), form)
+        }
+    };
     let mut tokens = session.tokens.lock().await;
     if let Some(token) = tokens
         .get(&key)
@@ -119,6 +145,21 @@ fn refresh_form(session: &Session, oauth: &OAuthAuthenticator) -> Result<Map<Str
         }
     }
     Ok(form)
+}
+
+/// The grant of RFC 7523: nothing but a token of our own.
+fn assertion_form(
+    session: &Session,
+    oauth: &OAuthAuthenticator,
+    jwt: &JwtAuthenticator,
+) -> Result<Map<String, Value>, ReadError> {
+    Ok(Map::from_iter([
+        (
+            session.text(&oauth.grant_type_name, &[])?,
+            Value::String(session.text(&oauth.grant_type, &[])?),
+        ),
+        ("assertion".to_owned(), Value::String(jwt::token(session, jwt)?)),
+    ]))
 }
 
 fn refresh_headers(session: &Session, oauth: &OAuthAuthenticator) -> Result<Map<String, Value>, ReadError> {
@@ -189,7 +230,7 @@ async fn refresh(
 
 /// What a token endpoint's refusal means. Its answer may repeat the credential, so only its short error code
 /// and description are shown, and scrubbed.
-fn refused(session: &Session, answer: &Answer) -> ReadError {
+pub(super) fn refused(session: &Session, answer: &Answer) -> ReadError {
     let transient = answer.status == 429 || answer.status >= 500;
     let kind = match answer.status {
         429 => ErrorKind::RateLimited,

@@ -101,6 +101,7 @@ impl Grouped {
             let group = Partition {
                 fields: fields.clone(),
                 extra: position["extra"].as_object().cloned().unwrap_or_default(),
+                page: None,
             };
             if let Some(met) = &mut self.met {
                 met.meet(key_of(&last)?);
@@ -147,7 +148,11 @@ fn grouped(batch: &[Partition]) -> Partition {
             extra.insert(name.clone(), list(&|one| one.extra.get(name).cloned()));
         }
     }
-    Partition { fields, extra }
+    Partition {
+        fields,
+        extra,
+        page: None,
+    }
 }
 
 /// `UnionPartitionRouter`.
@@ -205,6 +210,7 @@ impl United {
         Ok(Partition {
             fields: Map::from_iter([(self.field.clone(), value)]),
             extra,
+            page: None,
         })
     }
 

@@ -29,6 +29,8 @@ use crate::template::Variable;
 pub(super) struct PageRequest {
     pub(super) slice: Arc<Slice>,
     pub(super) token: Option<Value>,
+    /// Nothing was asked for before it.
+    pub(super) first: bool,
     /// The page size, where it was reduced.
     pub(super) page_size: Option<i64>,
     /// The cursor values that count as new, where they are looked at.
@@ -59,6 +61,7 @@ impl PageRequest {
         Self {
             slice: Arc::default(),
             token: None,
+            first: false,
             page_size: None,
             bounds: None,
             given: None,
@@ -124,6 +127,9 @@ impl StreamReader {
         if let Some(source) = &self.native {
             let (since, token) = (request.since.as_deref(), request.token.as_ref());
             return source.page(&self.session, since, token).await.map(Arrival::ready);
+        }
+        if let Some(page) = request.slice.page.as_ref().filter(|_| request.first) {
+            return Answer::embedded(page).map(Arrival::whole);
         }
         let Some(download) = &request.download else {
             let properties = self

@@ -150,7 +150,7 @@ impl Routed {
                 let fields = Map::from_iter([(field.clone(), value.clone())]);
                 Ok(Some(Partition {
                     fields,
-                    extra: Map::new(),
+                    ..Partition::default()
                 }))
             }
             Self::Substream(substream) => substream.next().await,

@@ -39,6 +39,8 @@ pub(super) struct Parent {
     pub(super) field: String,
     pub(super) incremental: bool,
     pub(super) extra: Vec<Vec<String>>,
+    /// Where its record holds a partition's first page.
+    pub(super) pointer: Option<Vec<String>>,
 }
 
 impl Parent {
@@ -131,5 +133,14 @@ fn ready_parent(
         field: session.text(&parent.partition_field, &[])?,
         incremental: parent.incremental_dependency,
         extra,
+        pointer: match parent.lazy_read_pointer.as_slice() {
+            [] => None,
+            pointer => Some(
+                pointer
+                    .iter()
+                    .map(|part| session.text(part, &[]))
+                    .collect::<Result<_, _>>()?,
+            ),
+        },
     })
 }

@@ -1,5 +1,7 @@
 //! What a page is read for: a partition, and in it a window of time.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::cursor::{CursorSettings, Window};
@@ -10,6 +12,8 @@ use crate::template::{SliceView, Variable};
 pub(crate) struct Partition {
     pub(crate) fields: Map<String, Value>,
     pub(crate) extra: Map<String, Value>,
+    /// Its first page, where a parent's record held it.
+    pub(crate) page: Option<Arc<str>>,
 }
 
 /// `stream_slice`, in the shape that templates look into.
@@ -19,6 +23,8 @@ pub(crate) struct Slice {
     pub(crate) cursor: Map<String, Value>,
     fields: Map<String, Value>,
     extra: Map<String, Value>,
+    /// The first page, where it is here already.
+    pub(crate) page: Option<Arc<str>>,
 }
 
 impl Slice {
@@ -35,6 +41,7 @@ impl Slice {
             cursor,
             fields,
             extra: partition.extra.clone(),
+            page: partition.page.clone(),
         }
     }
 

@@ -108,9 +108,14 @@ impl Stop {
             windows,
             window,
             last_of_partition,
-            slice,
             bounds,
-            token: reader.initial_token(),
+            // A page that is here already was asked for without one.
+            token: if slice.page.is_some() {
+                None
+            } else {
+                reader.initial_token()
+            },
+            slice,
             given: None,
             guard: PageGuard::default(),
             done: false,
@@ -144,6 +149,7 @@ impl Stop {
                 .slice(&self.slice)
                 .map_or_else(|| Arc::clone(&self.slice), Arc::new),
             token: self.token.clone(),
+            first: self.token.is_none() && self.guard.pages() == 0,
             page_size: self.recovery.page_size(),
             bounds: self.bounds,
             given: self.given,

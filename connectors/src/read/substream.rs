@@ -19,6 +19,7 @@ use super::slice::Partition;
 use super::stop::Stop;
 use super::stream::StreamReader;
 use super::walk::{Planned, Walk};
+use crate::http::session::is_truthy;
 use crate::record::{self, Record};
 
 /// The partitions that the records of parents make, one parent after the other.
@@ -31,6 +32,9 @@ pub(super) struct Substream {
     page_position: Value,
     next: usize,
     states: Map<String, Value>,
+    /// Whether first pages are taken from the parents' records: only while the stream has no state, for what a parent holds
+    /// is not cut to what is new.
+    lazy: bool,
 }
 
 /// A parent that is being read.
@@ -48,6 +52,7 @@ impl Substream {
     pub(super) fn new(router: Arc<Router>, child_state: Option<Value>) -> Self {
         Self {
             router,
+            lazy: child_state.as_ref().is_none_or(|state| !is_truthy(state)),
             child_state,
             parent: 0,
             open: None,
@@ -87,7 +92,7 @@ impl Substream {
                         .open
                         .insert(Box::new(ParentWalk::open(parent, self.child_state.as_ref())?)),
                 };
-                match open.next_page(parent).await? {
+                match open.next_page(parent, self.lazy).await? {
                     Some((position, partitions)) => {
                         self.page_position = position;
                         self.page = partitions;
@@ -120,6 +125,7 @@ impl Substream {
             "at": at,
             "key": key,
             "states": self.states,
+            "lazy": self.lazy,
         })
     }
 
@@ -136,11 +142,13 @@ impl Substream {
             if let Value::Object(states) = &position["states"] {
                 self.states.clone_from(states);
             }
+            // The state that a cut read has by now does not change how it goes on.
+            self.lazy = position["lazy"].as_bool().unwrap_or(self.lazy);
             let Some(parent) = Self::parents(&router).get(self.parent) else {
                 return Ok(None);
             };
             let mut open = ParentWalk::resume(parent, self.child_state.as_ref(), &position["page"]).await?;
-            let Some((page_position, partitions)) = open.next_page(parent).await? else {
+            let Some((page_position, partitions)) = open.next_page(parent, self.lazy).await? else {
                 self.open = Some(Box::new(open));
                 return Ok(None);
             };
@@ -208,7 +216,11 @@ impl ParentWalk {
 
     /// Reads the parent's next page, or the next batch of its rows: its position, and the partitions that its records
     /// make.
-    async fn next_page(&mut self, parent: &Parent) -> Result<Option<(Value, Vec<Partition>)>, ReadError> {
+    async fn next_page(
+        &mut self,
+        parent: &Parent,
+        lazy: bool,
+    ) -> Result<Option<(Value, Vec<Partition>)>, ReadError> {
         let reader = &Arc::clone(&self.reader);
         if self.stop.as_ref().is_none_or(Stop::is_done) {
             let Some(Planned { stop, entered }) = self.walk.next(&mut self.book).await? else {
@@ -231,7 +243,7 @@ impl ParentWalk {
                 let mapped = reader.map(&request, extracted)?;
                 self.book.observe(reader, &mapped);
                 stop.give(given);
-                let partitions = partitions(parent, &request, &mapped);
+                let partitions = partitions(parent, lazy, &request, &mapped);
                 self.rest = Some((request, arrival));
                 return Ok(Some((position, partitions)));
             }
@@ -249,7 +261,7 @@ impl ParentWalk {
             self.book
                 .close(self.walk.cursor(), turn.window.as_ref(), turn.partition_ends)?;
         }
-        Ok(Some((position, partitions(parent, &request, &mapped))))
+        Ok(Some((position, partitions(parent, lazy, &request, &mapped))))
     }
 
     async fn end(&mut self) -> Result<(), ReadError> {
@@ -269,16 +281,21 @@ fn position(parent: &Parent, walk: &Walk, book: &Book, stop: &Stop) -> Value {
     position
 }
 
-fn partitions(parent: &Parent, request: &PageRequest, mapped: &Mapped) -> Vec<Partition> {
+fn partitions(parent: &Parent, lazy: bool, request: &PageRequest, mapped: &Mapped) -> Vec<Partition> {
     let slice = &request.slice.partition;
     let records = mapped.records.iter();
     records
-        .filter_map(|record| partition(parent, slice, record))
+        .filter_map(|record| partition(parent, lazy, slice, record))
         .collect()
 }
 
 /// The partition that a parent's record makes; none without its key.
-fn partition(parent: &Parent, parent_slice: &Map<String, Value>, record: &Record) -> Option<Partition> {
+fn partition(
+    parent: &Parent,
+    lazy: bool,
+    parent_slice: &Map<String, Value>,
+    record: &Record,
+) -> Option<Partition> {
     let value = |path: &[String]| serde_json::from_str::<Value>(record::get(record, path)?).ok();
     let key = value(&parent.key).filter(|key| !key.is_null())?;
     let mut fields = Map::new();
@@ -289,7 +306,9 @@ fn partition(parent: &Parent, parent_slice: &Map<String, Value>, record: &Record
         .iter()
         .map(|path| (path.join("."), value(path).unwrap_or(Value::Null)))
         .collect();
-    Some(Partition { fields, extra })
+    let pointer = parent.pointer.as_ref().filter(|_| lazy);
+    let page = pointer.map(|pointer| record::get(record, pointer).unwrap_or("[]").into());
+    Some(Partition { fields, extra, page })
 }
 
 /// The state that a parent begins with, kept in its child's: under its own name, else the child's global

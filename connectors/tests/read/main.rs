@@ -4,6 +4,7 @@
 mod budget;
 mod configuration;
 mod counting;
+mod credentials;
 mod cursors;
 mod decoders;
 mod dynamic;
@@ -14,6 +15,7 @@ mod graphql;
 mod jobs;
 mod jwt;
 mod lanes;
+mod lazy;
 mod paging;
 mod partitions;
 mod postgres;

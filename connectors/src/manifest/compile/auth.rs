@@ -2,15 +2,15 @@
 
 use super::super::component::Component;
 use super::super::components::{
-    ApiKeyAuthenticator, Authenticator, Decoder, InjectInto, OAuthAuthenticator, RefreshTokenError,
-    RefreshTokenUpdater, RequestField, RequestOption, SelectiveAuthenticator, SessionTokenAuthenticator,
-    SessionTokenUse, TextMap,
+    Address, ApiKeyAuthenticator, Authenticator, Condition, Decoder, InjectInto,
+    LegacySessionTokenAuthenticator, OAuthAuthenticator, RefreshTokenError, RefreshTokenUpdater,
+    RequestField, RequestOption, SelectiveAuthenticator, SessionTokenAuthenticator, SessionTokenUse, TextMap,
 };
 use super::super::slot::Slot;
 use super::decoding::login_decoder;
 use super::jwt::jwt;
 use super::requests::{option, requester};
-use super::values::text_map;
+use super::values::{condition, text_map};
 
 const KINDS: &[&str] = &[
     "ApiKeyAuthenticator",
@@ -23,7 +23,41 @@ const KINDS: &[&str] = &[
     "NoAuth",
 ];
 
-pub(super) fn authenticator(slot: &Slot<'_>) -> Option<Authenticator> {
+/// A requester's authenticator.
+pub(super) fn of_requester(slot: &Slot<'_>, address: Option<&Address>) -> Option<Authenticator> {
+    if slot.type_name() != Some(LEGACY) {
+        return authenticator(slot);
+    }
+    let component = slot.component(&[LEGACY])?;
+    component.check_fields();
+    legacy(&component, address).map(|legacy| Authenticator::LegacySessionToken(Box::new(legacy)))
+}
+
+const LEGACY: &str = "LegacySessionTokenAuthenticator";
+
+/// Its paths go behind the requester's address, which is why no other authenticator can hold it.
+fn legacy(component: &Component<'_>, address: Option<&Address>) -> Option<LegacySessionTokenAuthenticator> {
+    let text = |name: &str| component.required(name).and_then(|slot| slot.text());
+    let header = text("header");
+    let session_token = component.optional_text("session_token");
+    let validate_session_url = text("validate_session_url");
+    let login_url = text("login_url");
+    let username = component.optional_text("username");
+    let password = component.optional_text("password");
+    let session_token_response_key = text("session_token_response_key");
+    Some(LegacySessionTokenAuthenticator {
+        api_url: address?.text().clone(),
+        header: header?,
+        session_token: session_token?,
+        validate_session_url: validate_session_url?,
+        login_url: login_url?,
+        username: username?,
+        password: password?,
+        session_token_response_key: session_token_response_key?,
+    })
+}
+
+fn authenticator(slot: &Slot<'_>) -> Option<Authenticator> {
     let component = slot.component(KINDS)?;
     component.check_fields();
     match &*component.kind {
@@ -103,6 +137,19 @@ fn oauth(component: &Component<'_>) -> Option<OAuthAuthenticator> {
     let updater = component.optional("refresh_token_updater", refresh_token_updater);
     let own = refresh_token_error(error_status_codes?, error_key?, error_values?);
     let updater = updater?;
+    let profile_assertion = component.optional("profile_assertion", |slot| {
+        let component = slot.component(&["JwtAuthenticator"])?;
+        component.check_fields();
+        jwt(&component)
+    });
+    let uses = condition(component, "use_profile_assertion")?.unwrap_or(Condition::Fixed(false));
+    let profile_assertion = profile_assertion?;
+    if profile_assertion.is_none() && !matches!(uses, Condition::Fixed(false)) {
+        component.fault(
+            "use_profile_assertion needs profile_assertion, the JwtAuthenticator whose token is shown",
+        );
+        return None;
+    }
     let refresh_token_error = own.or_else(|| updater.as_ref().and_then(|(_, error)| error.clone()));
     let token_refresh_endpoint = token_refresh_endpoint?;
     if token_refresh_endpoint.is_none() && matches!(access_token_value, Some(None)) {
@@ -130,6 +177,7 @@ fn oauth(component: &Component<'_>) -> Option<OAuthAuthenticator> {
         token_expiry_date_format: token_expiry_date_format?,
         refresh_token_error,
         refresh_token_updater: updater.map(|(updater, _)| updater),
+        profile_assertion: profile_assertion.map(|jwt| (Box::new(jwt), uses)),
     })
 }
 

@@ -141,7 +141,7 @@ fn wait_time(slot: &Slot<'_>) -> Option<Text> {
         .iter()
         .find(|name| !known.contains(&name.as_str()));
     if let Some(name) = strange {
-        let hint = nearest(name, known.into_iter())
+        let hint = nearest(name, known)
             .map(|meant| format!("; did you mean {meant}?"))
             .unwrap_or_default();
         slot.fault(format!(

@@ -47,7 +47,9 @@ pub(super) fn requester_of_pages(slot: &Slot<'_>) -> Option<(HttpRequester, Opti
         "SoapRequester" => soap::soap(&component),
         _ => body(&component),
     };
-    let authenticator = component.or("authenticator", Authenticator::None, auth::authenticator);
+    let authenticator = component.or("authenticator", Authenticator::None, |slot| {
+        auth::of_requester(slot, address.as_ref())
+    });
     let error_handler = component.or("error_handler", ErrorHandler::default(), errors::handler);
     let use_cache = component.or("use_cache", false, Slot::boolean);
     let connect_timeout_seconds = component.optional("connect_timeout_in_seconds", Slot::number);

@@ -142,6 +142,14 @@ fn parent(slot: &Slot<'_>) -> Option<ParentStream> {
     let request_option = component.optional("request_option", option);
     let incremental_dependency = component.or("incremental_dependency", false, Slot::boolean);
     let extra_fields = component.or("extra_fields", Vec::new(), |slot| slot.each(Slot::texts));
+    let lazy_read_pointer = component.or("lazy_read_pointer", Vec::new(), |slot| {
+        let pointer = slot.texts()?;
+        if pointer.iter().any(|part| part.source().contains('*')) {
+            slot.fault("lazy_read_pointer has to mean one field: * is not possible here");
+            return None;
+        }
+        Some(pointer)
+    });
     Some(ParentStream {
         stream: stream?,
         parent_key: parent_key?,
@@ -149,6 +157,7 @@ fn parent(slot: &Slot<'_>) -> Option<ParentStream> {
         request_option: request_option?,
         incremental_dependency: incremental_dependency?,
         extra_fields: extra_fields?,
+        lazy_read_pointer: lazy_read_pointer?,
     })
 }
 

@@ -12,6 +12,7 @@ use super::super::slot::Slot;
 use super::budget::budget;
 use super::configuration::rules;
 use super::dynamic::dynamic_streams;
+use super::groups;
 use super::streams::stream;
 use super::values::{condition, integer};
 use crate::spec::Spec;
@@ -28,9 +29,11 @@ pub(in super::super) fn source(slot: &Slot<'_>) -> Option<Plan> {
         .and_then(|slot| check(&slot, streams.as_deref(), dynamic.as_deref()));
     let spec = component.or("spec", (Spec::default(), ConfigRules::default()), spec);
     let concurrency = component.optional("concurrency_level", concurrency);
+    let grouped = groups::check(&component, streams.as_deref());
     let max_concurrent_async_job_count = component.optional("max_concurrent_async_job_count", integer);
     let api_budget = component.optional("api_budget", budget);
     let metadata = component.or("metadata", serde_json::Value::Null, Slot::json);
+    grouped?;
     let (metadata, (spec, config_rules)) = (metadata?, spec?);
     let word = |name: &str| {
         metadata

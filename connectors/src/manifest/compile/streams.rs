@@ -12,6 +12,7 @@ use super::super::slot::Slot;
 use super::decoding::{decoder, refuse_combining, refuse_paging};
 use super::extraction::refuse_counting;
 use super::jobs::async_retriever;
+use super::lazy;
 use super::native;
 use super::paging::paginator;
 use super::protocol::{find_connection, relay_by_default};
@@ -53,7 +54,8 @@ pub(in super::super) fn stream(slot: &Slot<'_>) -> Option<StreamPlan> {
     if faulty {
         return None;
     }
-    let (name, schema, retriever, incremental) = (name?, schema?, retriever?, incremental?);
+    let (name, schema, mut retriever, incremental) = (name?, schema?, retriever?, incremental?);
+    lazy::check(&component, &mut retriever, incremental.as_ref())?;
     if let Retriever::Simple(simple) = &retriever {
         recovery::check_cursor(&component, simple, incremental.as_ref())?;
     }

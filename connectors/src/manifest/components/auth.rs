@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{Decoder, HttpRequester, RequestOption, Text, TextMap};
+use super::{Condition, Decoder, HttpRequester, RequestOption, Text, TextMap};
 
 /// Any of the format's authenticators.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,8 @@ pub enum Authenticator {
     Jwt(Box<JwtAuthenticator>),
     /// `OAuthAuthenticator`
     OAuth(Box<OAuthAuthenticator>),
+    /// `LegacySessionTokenAuthenticator`
+    LegacySessionToken(Box<LegacySessionTokenAuthenticator>),
     /// `SessionTokenAuthenticator`
     SessionToken(Box<SessionTokenAuthenticator>),
     /// `SelectiveAuthenticator`
@@ -163,6 +165,8 @@ pub struct OAuthAuthenticator {
     pub refresh_token_error: Option<RefreshTokenError>,
     /// What to remember when an answer brings a new refresh token.
     pub refresh_token_updater: Option<RefreshTokenUpdater>,
+    /// A token of our own that stands for the client and the refresh token where the condition holds.
+    pub profile_assertion: Option<(Box<JwtAuthenticator>, Condition)>,
 }
 
 /// How a token endpoint says that the refresh token is spent.
@@ -187,6 +191,27 @@ pub struct RefreshTokenUpdater {
     pub refresh_token_config_path: Vec<String>,
     /// Where the configuration holds the end of the access token.
     pub token_expiry_date_config_path: Vec<String>,
+}
+
+/// `LegacySessionTokenAuthenticator`: a token that the configuration has, as long as it holds, else one from a login.
+#[derive(Debug, Clone)]
+pub struct LegacySessionTokenAuthenticator {
+    /// The requester's address, before both paths.
+    pub api_url: Text,
+    /// The header that the token goes into.
+    pub header: Text,
+    /// The token that the configuration has.
+    pub session_token: Option<Text>,
+    /// Answers with 401 where that does not hold any more.
+    pub validate_session_url: Text,
+    /// Where the user's name and password are posted to.
+    pub login_url: Text,
+    /// The user's name.
+    pub username: Option<Text>,
+    /// The user's password.
+    pub password: Option<Text>,
+    /// The field of the login's answer that has the token.
+    pub session_token_response_key: Text,
 }
 
 /// `SessionTokenAuthenticator`: log in, then show the session's token.

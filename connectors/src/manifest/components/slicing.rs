@@ -63,6 +63,8 @@ pub struct ParentStream {
     pub incremental_dependency: bool,
     /// Fields of the parent record that go along as `stream_slice.extra_fields`.
     pub extra_fields: Vec<Vec<Text>>,
+    /// Where a parent's record holds the first page of its partition, which is not asked for then; empty: nowhere.
+    pub lazy_read_pointer: Vec<Text>,
 }
 
 /// What a stream's progress is measured by.

@@ -83,7 +83,7 @@ fn a_field_that_is_not_honoured_yet_says_so() {
     );
     assert_eq!(
         one(&yaml),
-        "10:5 DeclarativeStream at streams[0].file_uploader: file_uploader is not supported yet"
+        "9:5 DeclarativeStream at streams[0].file_uploader: file_uploader is not supported yet"
     );
 }
 

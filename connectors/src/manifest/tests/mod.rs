@@ -3,6 +3,7 @@
 mod bounds;
 mod corpus;
 mod faults;
+mod groups;
 mod own;
 mod plan;
 mod references;

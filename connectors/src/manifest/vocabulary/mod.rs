@@ -9,22 +9,10 @@ pub(super) use editor::schema;
 use types::COMPONENTS;
 
 /// Component types that the reader does not run yet, and what that leaves.
-const NOT_YET: &[&str] = &[
-    "FileUploader",
-    "LegacySessionTokenAuthenticator",
-    "RateLimitedMultipleTokenAuthenticator",
-];
+const NOT_YET: &[&str] = &["FileUploader", "RateLimitedMultipleTokenAuthenticator"];
 
 /// Fields of supported components that the reader does not honour yet.
-const NOT_YET_FIELDS: &[(&str, &[&str])] = &[
-    ("DeclarativeSource", &["stream_groups"]),
-    ("DeclarativeStream", &["file_uploader"]),
-    (
-        "OAuthAuthenticator",
-        &["profile_assertion", "use_profile_assertion"],
-    ),
-    ("ParentStreamConfig", &["lazy_read_pointer"]),
-];
+const NOT_YET_FIELDS: &[(&str, &[&str])] = &[("DeclarativeStream", &["file_uploader"])];
 
 /// Fields that public manifests carry and that never meant anything: builders wrote `$parameters` out into every
 /// component, and older schemas had them.
