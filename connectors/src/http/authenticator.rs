@@ -13,7 +13,8 @@ use super::merge;
 use super::session::{Session, display};
 use super::token;
 use crate::manifest::components::{
-    Authenticator, InjectInto, RequestField, RequestOption, SelectiveAuthenticator, SessionTokenUse,
+    Authenticator, InjectInto, RequestField, RequestOption, RotatingTokensAuthenticator,
+    SelectiveAuthenticator, SessionTokenUse,
 };
 use crate::read::ReadError;
 use crate::template::Variable;
@@ -90,7 +91,8 @@ pub(super) async fn credentials(
 
 async fn prove(session: &Session, authenticator: &Authenticator) -> Result<Credentials, ReadError> {
     match authenticator {
-        Authenticator::None => Ok(Credentials::default()),
+        // Tokens that take turns are put into the request when it is known.
+        Authenticator::None | Authenticator::RotatingTokens(_) => Ok(Credentials::default()),
         Authenticator::ApiKey(key) => {
             let value = display(&session.value(&key.api_token, &[])?);
             Credentials::option(session, &key.inject_into, value)
@@ -144,6 +146,18 @@ async fn prove(session: &Session, authenticator: &Authenticator) -> Result<Crede
             }
         }
         Authenticator::Selective(selective) => Box::pin(prove(session, select(session, selective)?)).await,
+    }
+}
+
+/// The tokens that take turns, where there are some.
+pub(super) fn rotating<'a>(
+    session: &Session,
+    authenticator: &'a Authenticator,
+) -> Result<Option<&'a RotatingTokensAuthenticator>, ReadError> {
+    match authenticator {
+        Authenticator::RotatingTokens(rotating) => Ok(Some(rotating)),
+        Authenticator::Selective(selective) => rotating(session, select(session, selective)?),
+        _ => Ok(None),
     }
 }
 

@@ -91,7 +91,8 @@ fn positive(session: &Session, number: &Integer, what: &str) -> Result<u32, Read
         .ok_or_else(|| ReadError::config(format!("The api_budget's {what} has to be at least 1.")))
 }
 
-fn fits(matcher: &RequestMatcher, request: &reqwest::Request) -> bool {
+/// Whether a request is one of those that a matcher means.
+pub(super) fn fits(matcher: &RequestMatcher, request: &reqwest::Request) -> bool {
     let url = request.url();
     let there = |wanted: &(String, String), value: Option<&str>| value == Some(wanted.1.as_str());
     let header = |name: &str| request.headers().get(name)?.to_str().ok();

@@ -26,6 +26,7 @@ mod merge;
 pub(crate) mod pacer;
 pub(crate) mod requester;
 pub(crate) mod retry_after;
+pub(crate) mod rotation;
 pub(crate) mod session;
 pub(crate) mod soap;
 mod token;

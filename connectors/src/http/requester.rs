@@ -11,7 +11,7 @@ use super::answer::{Answer, Exchanged, Reading, exchange_as};
 use super::flow::{Flow, Source};
 use super::merge::{self, Part};
 use super::session::{Names, Session, display};
-use super::{address, authenticator, backoff, graphql, retry_after, soap, verdict};
+use super::{address, authenticator, backoff, graphql, retry_after, rotation, soap, verdict};
 use crate::manifest::components::{Decoder, HttpMethod, HttpRequester, RequestBody, ResponseAction};
 use crate::read::{ErrorKind, NoteLevel, ReadError, RetryMode};
 use crate::template::ValidTypes;
@@ -79,9 +79,11 @@ async fn send_as(
     let mut tries = Tries::default();
     let started = session.context.clock.monotonic();
     loop {
-        let request = build(session, requester, names, path, injected).await?;
+        let mut request = build(session, requester, names, path, injected).await?;
+        let signed = rotation::sign(session, &requester.authenticator, &mut request).await?;
         let failure = match exchange_as(session, request, reading).await {
             Ok((answer, stream)) => {
+                rotation::observe(session, &requester.authenticator, signed.as_ref(), &answer).await?;
                 let (answer, said) = match &requester.body {
                     RequestBody::Graphql(operation) => {
                         let said = graphql::said(session, operation, &answer);
@@ -118,6 +120,14 @@ async fn send_as(
                     if session.context.retry == RetryMode::LeaveToCaller {
                         continue;
                     }
+                }
+                // What a token has spent another one may still have.
+                if verdict.action == ResponseAction::RateLimited
+                    && tries.rotated < rotation::count(signed.as_ref())
+                    && rotation::has_another(signed.as_ref()).await
+                {
+                    tries.rotated += 1;
+                    continue;
                 }
                 Failure {
                     error,
@@ -157,6 +167,8 @@ struct Tries {
     limited: u32,
     timed: u32,
     refreshed: bool,
+    /// How often another token was taken instead of a wait.
+    rotated: usize,
 }
 
 impl Tries {
@@ -388,7 +400,7 @@ pub(super) fn flat(fields: &Map<String, Value>) -> Vec<(String, Vec<String>)> {
         .collect()
 }
 
-fn header_map(headers: &Map<String, Value>) -> Result<HeaderMap, ReadError> {
+pub(super) fn header_map(headers: &Map<String, Value>) -> Result<HeaderMap, ReadError> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         let parsed = HeaderName::try_from(name.as_str())

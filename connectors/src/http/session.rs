@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use serde_json::{Map, Value};
 
 use super::merge::Part;
+use super::rotation::Rotation;
 use super::token::Token;
 use crate::manifest::components::{
     ApiBudget, ConcurrencyLevel, Condition, Integer, JsonTemplate, Number, Text, TextMap,
@@ -36,6 +37,8 @@ pub(crate) struct Session {
     selection: OnceLock<(String, Selection)>,
     /// By what was asked for; the lock is held while asking, so that a token is asked for once.
     pub(super) tokens: tokio::sync::Mutex<HashMap<String, Arc<Token>>>,
+    /// Tokens that take turns, by what they are.
+    pub(super) rotations: tokio::sync::Mutex<HashMap<String, Arc<Rotation>>>,
 }
 
 /// Slices that are read side by side where the manifest does not say how many.
@@ -73,6 +76,7 @@ impl Session {
             side_by_side: SIDE_BY_SIDE,
             selection: OnceLock::new(),
             tokens: tokio::sync::Mutex::new(HashMap::new()),
+            rotations: tokio::sync::Mutex::new(HashMap::new()),
         };
         for secret in &secrets {
             this.hide(secret);

@@ -195,8 +195,7 @@ async fn refresh(
             .entry(CONTENT_TYPE)
             .or_insert(HeaderValue::from_static("application/x-www-form-urlencoded"));
     }
-    let mut attempt = 0;
-    loop {
+    let build = || {
         let builder = session
             .context
             .http
@@ -205,13 +204,26 @@ async fn refresh(
                 let message = session.scrub(&format!("{blocked}."));
                 ReadError::new(ErrorKind::Config, "BLOCKED_ADDRESS", message).at(&target)
             })?;
-        let request = builder
+        builder
             .headers(headers.clone())
             .body(body.clone())
             .build()
-            .map_err(|_| ReadError::config("The token request cannot be built from the manifest."))?;
-        let error = match exchange(session, request).await {
-            Ok(answer) if answer.is_usable() => return Ok(answer),
+            .map_err(|_| ReadError::config("The token request cannot be built from the manifest."))
+    };
+    insist(session, &build, &Answer::is_usable, &refused).await
+}
+
+/// Asks until there is an answer that is accepted; as often as the reference, where nobody else repeats.
+pub(super) async fn insist(
+    session: &Session,
+    build: &(dyn Fn() -> Result<reqwest::Request, ReadError> + Sync),
+    accepts: &(dyn Fn(&Answer) -> bool + Sync),
+    refused: &(dyn Fn(&Session, &Answer) -> ReadError + Sync),
+) -> Result<Answer, ReadError> {
+    let mut attempt = 0;
+    loop {
+        let error = match exchange(session, build()?).await {
+            Ok(answer) if accepts(&answer) => return Ok(answer),
             Ok(answer) => refused(session, &answer),
             Err(error) => error,
         };

@@ -22,6 +22,7 @@ mod postgres;
 mod properties;
 mod records;
 mod recovery;
+mod rotation;
 mod running;
 mod soap;
 mod storage;

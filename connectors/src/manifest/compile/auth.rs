@@ -10,6 +10,7 @@ use super::super::slot::Slot;
 use super::decoding::login_decoder;
 use super::jwt::jwt;
 use super::requests::{option, requester};
+use super::rotation::rotating;
 use super::values::{condition, text_map};
 
 const KINDS: &[&str] = &[
@@ -18,6 +19,7 @@ const KINDS: &[&str] = &[
     "BearerAuthenticator",
     "JwtAuthenticator",
     "OAuthAuthenticator",
+    "RateLimitedMultipleTokenAuthenticator",
     "SelectiveAuthenticator",
     "SessionTokenAuthenticator",
     "NoAuth",
@@ -78,6 +80,9 @@ fn authenticator(slot: &Slot<'_>) -> Option<Authenticator> {
         }
         "JwtAuthenticator" => jwt(&component).map(|jwt| Authenticator::Jwt(Box::new(jwt))),
         "OAuthAuthenticator" => oauth(&component).map(|oauth| Authenticator::OAuth(Box::new(oauth))),
+        "RateLimitedMultipleTokenAuthenticator" => {
+            rotating(&component).map(|rotating| Authenticator::RotatingTokens(Box::new(rotating)))
+        }
         "SelectiveAuthenticator" => selective(&component),
         "SessionTokenAuthenticator" => session_token(&component),
         _ => Some(Authenticator::None),

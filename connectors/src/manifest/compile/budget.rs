@@ -128,7 +128,7 @@ const MATCHER_FIELDS: &[&str] = &[
 ];
 
 /// A mapping without a type of its own, as the schema has it.
-fn matcher(slot: &Slot<'_>) -> Option<RequestMatcher> {
+pub(super) fn matcher(slot: &Slot<'_>) -> Option<RequestMatcher> {
     let mut matcher = RequestMatcher {
         method: None,
         url_base: None,

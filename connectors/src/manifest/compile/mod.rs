@@ -21,6 +21,7 @@ mod protocol;
 mod records;
 mod recovery;
 mod requests;
+mod rotation;
 mod schema;
 mod slicing;
 mod soap;

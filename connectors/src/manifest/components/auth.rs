@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{Condition, Decoder, HttpRequester, RequestOption, Text, TextMap};
+use super::{Condition, Decoder, HttpRequester, RequestOption, RotatingTokensAuthenticator, Text, TextMap};
 
 /// Any of the format's authenticators.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,8 @@ pub enum Authenticator {
     OAuth(Box<OAuthAuthenticator>),
     /// `LegacySessionTokenAuthenticator`
     LegacySessionToken(Box<LegacySessionTokenAuthenticator>),
+    /// `RateLimitedMultipleTokenAuthenticator`
+    RotatingTokens(Box<RotatingTokensAuthenticator>),
     /// `SessionTokenAuthenticator`
     SessionToken(Box<SessionTokenAuthenticator>),
     /// `SelectiveAuthenticator`

@@ -55,7 +55,7 @@ pub struct CallRateLimit {
 }
 
 /// `HttpRequestRegexMatcher`: everything that it has must fit.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RequestMatcher {
     /// In upper case.
     pub method: Option<String>,

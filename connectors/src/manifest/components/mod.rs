@@ -24,6 +24,7 @@ mod protocol;
 mod records;
 mod recovery;
 mod request;
+mod rotation;
 mod slicing;
 mod text;
 
@@ -46,6 +47,7 @@ pub use protocol::*;
 pub use records::*;
 pub use recovery::*;
 pub use request::*;
+pub use rotation::*;
 pub use slicing::*;
 pub use text::*;
 

@@ -9,7 +9,7 @@ pub(super) use editor::schema;
 use types::COMPONENTS;
 
 /// Component types that the reader does not run yet, and what that leaves.
-const NOT_YET: &[&str] = &["FileUploader", "RateLimitedMultipleTokenAuthenticator"];
+const NOT_YET: &[&str] = &["FileUploader"];
 
 /// Fields of supported components that the reader does not honour yet.
 const NOT_YET_FIELDS: &[(&str, &[&str])] = &[("DeclarativeStream", &["file_uploader"])];
