@@ -23,6 +23,7 @@ mod production;
 mod protection;
 mod readme;
 mod reference;
+mod reference_components;
 mod schedules;
 mod startup;
 mod upstream_faults;

@@ -10,14 +10,30 @@ use tokio::process::Command;
 
 /// What a reader printed, order aside: each record, and each stream's last state.
 #[derive(Debug, PartialEq)]
-struct Read {
-    records: Vec<String>,
+pub(crate) struct Read {
+    pub(crate) records: Vec<String>,
     state: BTreeMap<String, Value>,
     requests: Vec<String>,
 }
 
-async fn read(command: &mut Command, upstream: &Upstream) -> Read {
-    upstream.forget_requests();
+/// What an upstream was asked.
+pub(crate) trait Requests {
+    fn forget(&self);
+    fn requests(&self) -> Vec<String>;
+}
+
+impl Requests for Upstream {
+    fn forget(&self) {
+        self.forget_requests();
+    }
+
+    fn requests(&self) -> Vec<String> {
+        Self::requests(self)
+    }
+}
+
+pub(crate) async fn read(command: &mut Command, upstream: &impl Requests) -> Read {
+    upstream.forget();
     let output = command
         .kill_on_drop(true)
         .output()
@@ -59,7 +75,7 @@ async fn read(command: &mut Command, upstream: &Upstream) -> Read {
     }
 }
 
-fn write(folder: &Path, name: &str, content: &str) -> String {
+pub(crate) fn write(folder: &Path, name: &str, content: &str) -> String {
     let path = folder.join(name);
     std::fs::write(&path, content).expect("a file");
     path.display().to_string()
