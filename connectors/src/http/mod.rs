@@ -24,6 +24,7 @@ mod legacy;
 pub(crate) mod link;
 mod merge;
 pub(crate) mod pacer;
+mod quota;
 pub(crate) mod requester;
 pub(crate) mod retry_after;
 pub(crate) mod rotation;

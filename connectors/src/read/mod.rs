@@ -26,6 +26,7 @@ mod expansion;
 mod extraction;
 mod gathered;
 mod guard;
+mod injection;
 mod jobs;
 mod lane;
 mod lookup;
