@@ -1,12 +1,15 @@
 //! A vendor that is not there: an HTTP server on the loopback whose answers are a function of the request, with a list
-//! of the faults that it has in store.
+//! of the faults that it has in store. One that is given a clock also counts, and refuses what is beyond the vendor's
+//! documented limits; one without has no time in which a limit could be exceeded.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Response;
+use platform::clock::{Clock, ManualClock};
 use serde_json::Value;
 
 /// A request as the vendor sees it.
@@ -106,6 +109,59 @@ impl Answer {
 pub(crate) trait Vendor: Send + Sync + 'static {
     /// `base` is the fake's own address, for links.
     fn answer(&self, request: &Request, base: &str) -> Result<Answer, Answer>;
+
+    /// The documented limits that a request counts against.
+    fn limits(&self, request: &Request) -> Vec<Limit>;
+
+    /// The documented answer to a request beyond a limit, which lasts for so long.
+    fn beyond(&self, limit: &Limit, lasts: Duration) -> Answer;
+}
+
+/// How many requests of a kind are let through in how long, whenever that began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// The kind.
+    pub(crate) of: &'static str,
+    pub(crate) most: usize,
+    pub(crate) per: Duration,
+}
+
+impl Limit {
+    pub(crate) fn new(of: &'static str, most: usize, seconds: u64) -> Self {
+        let per = Duration::from_secs(seconds);
+        Self { of, most, per }
+    }
+}
+
+/// When requests were let through, by the limit that they counted against.
+struct Meter {
+    clock: ManualClock,
+    passed: HashMap<(&'static str, Duration), VecDeque<Duration>>,
+    refused: usize,
+}
+
+impl Meter {
+    /// Counts the request, or says which limit it is beyond, and for how long.
+    fn pass(&mut self, limits: &[Limit]) -> Result<(), (Limit, Duration)> {
+        let now = self.clock.monotonic();
+        for limit in limits {
+            let passed = self.passed.entry((limit.of, limit.per)).or_default();
+            while passed.front().is_some_and(|at| *at + limit.per <= now) {
+                passed.pop_front();
+            }
+            if let Some(first) = passed.front().filter(|_| passed.len() >= limit.most) {
+                self.refused += 1;
+                return Err((limit.clone(), *first + limit.per - now));
+            }
+        }
+        for limit in limits {
+            self.passed
+                .entry((limit.of, limit.per))
+                .or_default()
+                .push_back(now);
+        }
+        Ok(())
+    }
 }
 
 /// The answers that the vendor has in store for the next requests; `None` is an ordinary one.
@@ -116,6 +172,7 @@ pub(crate) struct Fake {
     pub(crate) address: SocketAddr,
     log: Arc<Mutex<Vec<Request>>>,
     store: Store,
+    meter: Option<Arc<Mutex<Meter>>>,
     server: tokio::task::JoinHandle<()>,
 }
 
@@ -127,23 +184,44 @@ impl Drop for Fake {
 
 impl Fake {
     pub(crate) async fn start(vendor: impl Vendor) -> Self {
+        Self::start_with(vendor, None).await
+    }
+
+    /// A fake that keeps to the vendor's limits, by this clock.
+    pub(crate) async fn timed(vendor: impl Vendor, clock: &ManualClock) -> Self {
+        let meter = Meter {
+            clock: clock.clone(),
+            passed: HashMap::new(),
+            refused: 0,
+        };
+        Self::start_with(vendor, Some(Arc::new(Mutex::new(meter)))).await
+    }
+
+    async fn start_with(vendor: impl Vendor, meter: Option<Arc<Mutex<Meter>>>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (log, store) = (Arc::<Mutex<Vec<Request>>>::default(), Store::default());
         let shared = Arc::new((vendor, format!("http://{address}")));
-        let (logged, stored) = (Arc::clone(&log), Arc::clone(&store));
+        let (logged, stored, metered) = (Arc::clone(&log), Arc::clone(&store), meter.clone());
         let router = axum::Router::new().fallback(move |request: axum::extract::Request| {
             let (shared, log, store) = (Arc::clone(&shared), Arc::clone(&logged), Arc::clone(&stored));
+            let meter = metered.clone();
             async move {
                 let request = received(request).await;
                 log.lock().unwrap().push(request.clone());
-                let planned = store.lock().unwrap().pop_front().flatten();
-                let answer = planned.unwrap_or_else(|| {
-                    let (vendor, base) = &*shared;
-                    match vendor.answer(&request, base) {
-                        Ok(answer) | Err(answer) => answer,
-                    }
+                let (vendor, base) = &*shared;
+                let passed = meter.map_or(Ok(()), |meter| {
+                    meter.lock().unwrap().pass(&vendor.limits(&request))
                 });
+                let answer = match passed {
+                    Err((limit, lasts)) => vendor.beyond(&limit, lasts),
+                    Ok(()) => {
+                        let planned = store.lock().unwrap().pop_front().flatten();
+                        planned.unwrap_or_else(|| match vendor.answer(&request, base) {
+                            Ok(answer) | Err(answer) => answer,
+                        })
+                    }
+                };
                 answer.response()
             }
         });
@@ -152,6 +230,7 @@ impl Fake {
             address,
             log,
             store,
+            meter,
             server,
         }
     }
@@ -165,6 +244,12 @@ impl Fake {
         let mut store = self.store.lock().unwrap();
         store.extend(std::iter::repeat_n(None, after));
         store.push_back(Some(answer));
+    }
+
+    /// How many requests were beyond a limit, since it was last asked for.
+    pub(crate) fn take_refused(&self) -> usize {
+        let refused = |meter: &Arc<Mutex<Meter>>| std::mem::take(&mut meter.lock().unwrap().refused);
+        self.meter.as_ref().map_or(0, refused)
     }
 
     /// What was asked since it was last asked for.

@@ -25,18 +25,92 @@ mod salesforce;
 mod slack;
 mod stripe;
 
+use serde_json::json;
+
+const PAGE: &str = include_str!("../../../docs/catalogue.md");
+
+/// As the page writes a limit.
+fn written(rate: connectors::read::CallRate) -> String {
+    let limit = rate.limit.to_string();
+    let limit = match limit.split_at_checked(limit.len().saturating_sub(3)) {
+        Some((thousands, rest)) if !thousands.is_empty() => format!("{thousands},{rest}"),
+        _ => limit,
+    };
+    let period = match rate.per.as_secs() {
+        1 => "a second",
+        10 => "in ten seconds",
+        60 => "a minute",
+        3_600 => "an hour",
+        86_400 => "in 24 hours",
+        other => panic!("the page has no word for {other} seconds"),
+    };
+    format!("{limit} {period}")
+}
+
+#[test]
+fn the_catalogues_page_says_what_limits_are_kept() {
+    let (_, table) = PAGE.split_once("\n## Limits\n").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let mut limited = 0;
+    for shipped in connectors::catalog::shipped() {
+        let config = match shipped.slug {
+            "github" => json!({ "token": "t", "repositories": ["octocat/a"] }),
+            "hubspot" => json!({ "credentials": { "auth_type": "private_app", "access_token": "t" } }),
+            "salesforce" => json!({ "domain": "https://example.my.salesforce.com", "credentials": {
+                "auth_type": "client_credentials", "client_id": "i", "client_secret": "s",
+            }}),
+            "slack" => json!({ "token": "xoxb-1" }),
+            "stripe" => json!({ "api_key": "rk_live_1" }),
+            _ => {
+                assert!(!shipped.yaml.contains("\napi_budget:"), "{}", shipped.slug);
+                assert!(
+                    !table.contains(&format!("| `{}` |", shipped.slug)),
+                    "{}",
+                    shipped.slug
+                );
+                continue;
+            }
+        };
+        let classes = reading::limits(&reading::load(shipped.yaml), &config);
+        let mut kept: Vec<String> = classes
+            .iter()
+            .flat_map(|class| &class.rates)
+            .map(|rate| written(*rate))
+            .collect();
+        let named = format!("| `{}` |", shipped.slug);
+        let mut said: Vec<String> = table
+            .lines()
+            .filter(|line| line.starts_with(&named))
+            .flat_map(|line| line.split('|').nth(3).unwrap().split("; "))
+            .map(|limit| limit.trim().to_owned())
+            .collect();
+        kept.sort_unstable();
+        said.sort_unstable();
+        assert_eq!(said, kept, "{}", shipped.slug);
+        assert!(!kept.is_empty(), "{}", shipped.slug);
+        limited += 1;
+    }
+    assert_eq!(
+        limited,
+        table.matches("](https://").count(),
+        "each vendor's page is named once"
+    );
+}
+
 #[test]
 fn the_catalogues_page_lists_every_connector_and_stream() {
-    let page = include_str!("../../../docs/catalogue.md");
-    let (_, streams) = page.split_once("\n## Streams\n").unwrap();
+    let (connectors, rest) = PAGE.split_once("\n## Limits\n").unwrap();
+    let (_, streams) = rest.split_once("\n## Streams\n").unwrap();
     for shipped in connectors::catalog::shipped() {
         let named = format!("\n| `{}` |", shipped.slug);
-        assert_eq!(
-            page.matches(&named).count(),
-            2,
-            "{} is in both tables",
-            shipped.slug
-        );
+        for table in [connectors, streams] {
+            assert_eq!(
+                table.matches(&named).count(),
+                1,
+                "{} is in both tables",
+                shipped.slug
+            );
+        }
         let (_, own) = streams.split_once(&named).unwrap();
         let end = own.find("\n| `").or_else(|| own.find("\n\n")).unwrap();
         let own = &own[..end];

@@ -9,11 +9,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeZone, Utc};
 use connectors::Connector;
 use connectors::read::{
-    Ask, Checkpoint, ErrorKind, Gate, HeldBack, ReadContext, ReadError, ReadLimits, ReadRequest, RetryMode,
-    Seen, Selection, Told,
+    Ask, Checkpoint, ErrorKind, Gate, HeldBack, Pacer, ReadContext, ReadError, ReadLimits, ReadRequest,
+    RetryMode, Seen, Selection, Told,
 };
 use futures::StreamExt;
-use platform::clock::ManualClock;
+use futures::future::BoxFuture;
+use platform::clock::{Clock, ManualClock};
 use platform::http_client::{HttpClient, HttpLimits, NetworkPolicy};
 use platform::random::SystemRandom;
 use serde_json::Value;
@@ -93,10 +94,40 @@ impl Gate for Listening {
     }
 }
 
-fn context(fake: &Fake, gate: Arc<Listening>) -> ReadContext {
+/// A clock on which nobody waits: whoever wants to moves the time on instead.
+#[derive(Debug)]
+struct Hasty(ManualClock);
+
+impl Clock for Hasty {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let clock = self.0.clone();
+        Box::pin(async move { clock.advance(duration) })
+    }
+}
+
+fn context(fake: &Fake, gate: Arc<dyn Gate>) -> ReadContext {
+    to(vec![fake.address], gate)
+}
+
+/// What a connector's manifest limits under this configuration, without reading anything.
+pub(crate) fn limits(connector: &Connector, config: &Value) -> Vec<connectors::read::Counted> {
+    let faults = connector.spec().validate(config);
+    assert!(faults.is_empty(), "{faults:?}");
+    connector.call_limits(&to(Vec::new(), Arc::<Listening>::default()), config)
+}
+
+fn to(allow_addresses: Vec<std::net::SocketAddr>, gate: Arc<dyn Gate>) -> ReadContext {
     let policy = NetworkPolicy {
         allow_networks: Vec::new(),
-        allow_addresses: vec![fake.address],
+        allow_addresses,
     };
     ReadContext {
         folders: Default::default(),
@@ -123,7 +154,7 @@ impl Reader<'_> {
         let faults = self.connector.spec().validate(&self.config);
         assert!(faults.is_empty(), "{faults:?}");
         let gate = Arc::<Listening>::default();
-        let context = context(self.fake, Arc::clone(&gate));
+        let context = context(self.fake, Arc::clone(&gate) as Arc<dyn Gate>);
         let mut got = Got {
             records: Vec::new(),
             state: state.clone(),
@@ -165,6 +196,62 @@ impl Reader<'_> {
             }
         }
         panic!("the vendor asks for patience without an end: {:?}", got.waits);
+    }
+
+    /// Reads a stream until it ends or something goes wrong, and counts its records.
+    async fn through(&self, stream: &str, context: &ReadContext) -> Result<usize, ReadError> {
+        let request = ReadRequest {
+            stream: stream.to_owned(),
+            config: self.config.clone(),
+            checkpoint: Checkpoint::default(),
+            full_refresh: false,
+        };
+        let mut pages = self.connector.read(context, request)?;
+        let mut count = 0;
+        while let Some(page) = pages.next().await {
+            count += page?.records.len();
+        }
+        Ok(count)
+    }
+
+    /// Reads a stream so many times in a row, on a timed fake: in a hurry, until the vendor has had enough, whose word
+    /// is given back; and then at the pace of the manifest's budget, as `connector read` does, of which nothing may
+    /// be refused, and which has to take this long.
+    pub(crate) async fn keeps_its_pace(
+        &self,
+        clock: &ManualClock,
+        stream: &str,
+        times: usize,
+        takes: Duration,
+    ) -> ReadError {
+        let hurried = context(self.fake, Arc::<Listening>::default());
+        let mut refused = None;
+        for _ in 0..times {
+            refused = self.through(stream, &hurried).await.err();
+            if refused.is_some() {
+                break;
+            }
+        }
+        let refused = refused.unwrap_or_else(|| panic!("{stream}: the fake let everything pass"));
+        assert_eq!(
+            (refused.kind, refused.retryable),
+            (ErrorKind::RateLimited, true),
+            "{refused}"
+        );
+        assert!(self.fake.take_refused() > 0, "{refused}");
+
+        clock.advance(Duration::from_secs(2 * 86_400));
+        let began = clock.monotonic();
+        let pacer = Pacer::new(Arc::new(Hasty(clock.clone())));
+        let paced = context(self.fake, Arc::new(pacer));
+        for _ in 0..times {
+            let read = self.through(stream, &paced).await;
+            assert!(read.is_ok_and(|count| count > 0), "{stream}");
+        }
+        assert_eq!(self.fake.take_refused(), 0, "{stream}");
+        let took = clock.monotonic() - began;
+        assert!((takes..takes * 2).contains(&took), "{stream} took {took:?}");
+        refused
     }
 
     /// As [`Self::read`], where nothing may go wrong.

@@ -12,10 +12,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::fake::{Answer, Request, Vendor};
+use crate::fake::{Answer, Limit, Request, Vendor};
 use crate::reading::{date_ago, now};
 
 pub(super) const TOKEN: &str = "github_pat_11ABCDEFG0example";
@@ -77,6 +78,8 @@ type Items = HashMap<(String, String), Vec<Value>>;
 pub(super) struct GitHub {
     /// Oldest first.
     items: Arc<Mutex<Items>>,
+    /// Requests of an hour, where they are others than usual: of a GitHub App, or of an Enterprise Server.
+    hour: Option<usize>,
 }
 
 impl GitHub {
@@ -92,6 +95,12 @@ impl GitHub {
             }
         }
         github
+    }
+
+    /// The same with so many requests an hour.
+    pub(super) fn with_hour(mut self, requests: usize) -> Self {
+        self.hour = Some(requests);
+        self
     }
 
     /// Makes an item of so many days ago.
@@ -200,14 +209,14 @@ fn page(request: &Request, items: Vec<Value>, address: &str) -> Result<Answer, A
         let next = format!("{address}?{}", query.finish());
         answer = answer.with("link", format!("<{next}>; rel=\"next\", <{next}>; rel=\"last\""));
     }
-    Ok(limits(answer, 4_999))
+    Ok(limits(answer, 4_999, 1_500))
 }
 
-fn limits(answer: Answer, remaining: u32) -> Answer {
+fn limits(answer: Answer, remaining: u32, seconds: u32) -> Answer {
     answer
         .with("x-ratelimit-limit", 5_000)
         .with("x-ratelimit-remaining", remaining)
-        .with("x-ratelimit-reset", now().timestamp() + 1_500)
+        .with("x-ratelimit-reset", now().timestamp() + i64::from(seconds))
         .with("x-ratelimit-resource", "core")
 }
 
@@ -246,9 +255,30 @@ impl Vendor for GitHub {
             if let Some(name) = request.stranger(&[]) {
                 return Err(invalid(&format!("{name} is not a parameter of a repository")));
             }
-            return Ok(limits(Answer::new(200, self::repository(repository)), 4_999));
+            return Ok(limits(
+                Answer::new(200, self::repository(repository)),
+                4_999,
+                1_500,
+            ));
         }
         self.list(request, repository, &list, base)
+    }
+
+    fn limits(&self, _: &Request) -> Vec<Limit> {
+        let hour = self.hour.unwrap_or(5_000);
+        // A point for a GET.
+        vec![
+            Limit::new("primary", hour, 3_600),
+            Limit::new("secondary", 900, 60),
+        ]
+    }
+
+    fn beyond(&self, limit: &Limit, lasts: Duration) -> Answer {
+        let seconds = u32::try_from(lasts.as_secs()).unwrap();
+        match limit.of {
+            "primary" => limits(refused(403, PRIMARY), 0, seconds),
+            _ => too_fast(403, Some(seconds)),
+        }
     }
 }
 
@@ -280,9 +310,11 @@ fn invalid(message: &str) -> Answer {
     refused(422, &format!("Validation Failed: {message}"))
 }
 
+const PRIMARY: &str = "API rate limit exceeded for user ID 583231.";
+
 /// The hour's requests are used up.
 pub(super) fn used_up() -> Answer {
-    limits(refused(403, "API rate limit exceeded for user ID 583231."), 0)
+    limits(refused(403, PRIMARY), 0, 1_500)
 }
 
 /// Too much in a minute, with and without a word on how long that lasts.
@@ -290,6 +322,7 @@ pub(super) fn too_fast(status: u16, seconds: Option<u32>) -> Answer {
     let answer = limits(
         refused(status, "You have exceeded a secondary rate limit."),
         4_000,
+        1_500,
     );
     match seconds {
         Some(seconds) => answer.with("retry-after", seconds),
@@ -299,13 +332,14 @@ pub(super) fn too_fast(status: u16, seconds: Option<u32>) -> Answer {
 
 /// The hour's last request, which is answered.
 pub(super) fn last_of_the_hour() -> Answer {
-    limits(Answer::new(200, json!([])), 0)
+    limits(Answer::new(200, json!([])), 0, 1_500)
 }
 
 pub(super) fn forbidden() -> Answer {
     limits(
         refused(403, "Resource not accessible by personal access token"),
         4_999,
+        1_500,
     )
 }
 

@@ -5,10 +5,11 @@ mod fake;
 use std::time::Duration;
 
 use connectors::read::ErrorKind;
+use platform::clock::ManualClock;
 use serde_json::{Value, json};
 
 use crate::fake::Fake;
-use crate::reading::{Reader, date_ago, load, refuses, shipped};
+use crate::reading::{Reader, date_ago, load, now, refuses, shipped};
 use fake::{EMPTY, GitHub, REPOSITORIES, STREAMS, TOKEN};
 
 /// A GitHub Enterprise Server is somewhere else, too: nothing in the manifest has to be changed.
@@ -180,6 +181,26 @@ async fn both_kinds_of_limits_are_waited_for() {
         assert_eq!(got.records.len(), 420);
         assert_eq!(fake.take_requests().len(), 7);
     }
+}
+
+#[tokio::test]
+async fn the_budget_keeps_below_both_limits() {
+    let clock = ManualClock::at(now());
+    let fake = Fake::timed(GitHub::with(1), &clock).await;
+    let reader = reader(&fake, config(&fake));
+    // Two repositories: 920 requests, 900 a minute.
+    let minute = Duration::from_secs(60);
+    let refused = reader.keeps_its_pace(&clock, "labels", 460, minute).await;
+    assert!(refused.message.contains("secondary rate limit"), "{refused}");
+    assert_eq!(refused.retry_after, Some(minute));
+
+    let fake = Fake::timed(GitHub::with(1).with_hour(40), &clock).await;
+    let mut config = config(&fake);
+    config["requests_per_hour"] = json!(40);
+    let reader = self::reader(&fake, config);
+    let hour = Duration::from_secs(3_600);
+    let refused = reader.keeps_its_pace(&clock, "labels", 30, hour).await;
+    assert!(refused.message.contains("API rate limit exceeded"), "{refused}");
 }
 
 #[tokio::test]

@@ -10,11 +10,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::DateTime;
 use serde_json::{Map, Value, json};
 
-use crate::fake::{Answer, Request, Vendor, find};
+use crate::fake::{Answer, Limit, Request, Vendor, find};
 use crate::reading::days_ago;
 
 pub(super) const TOKEN: &str = "pat-eu1-00000000-1111-2222-3333-444444444444";
@@ -191,6 +192,28 @@ impl Vendor for HubSpot {
             .with("x-hubspot-ratelimit-interval-milliseconds", 10_000)
             .with("x-hubspot-ratelimit-max", 190)
             .with("x-hubspot-ratelimit-remaining", 189))
+    }
+
+    fn limits(&self, request: &Request) -> Vec<Limit> {
+        if request.path == "/oauth/v1/token" {
+            return Vec::new();
+        }
+        // Searches count by themselves.
+        if request.method == "POST" {
+            return vec![Limit::new("SECONDLY", 5, 1)];
+        }
+        let public = request
+            .header("authorization")
+            .is_some_and(|shown| shown != format!("Bearer {TOKEN}"));
+        vec![Limit::new(
+            "TEN_SECONDLY_ROLLING",
+            if public { 110 } else { 100 },
+            10,
+        )]
+    }
+
+    fn beyond(&self, limit: &Limit, _: Duration) -> Answer {
+        limited(limit.of)
     }
 }
 

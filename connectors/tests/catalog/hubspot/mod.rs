@@ -5,6 +5,7 @@ mod fake;
 use std::time::Duration;
 
 use connectors::read::ErrorKind;
+use platform::clock::ManualClock;
 use serde_json::{Value, json};
 
 use crate::fake::Fake;
@@ -165,6 +166,27 @@ async fn limits_are_waited_for_and_nothing_is_lost() {
         let expected = ids(1..=450);
         assert_eq!(got.all("/id"), expected.iter().collect::<Vec<_>>());
         assert_eq!(fake.take_requests().len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn the_budget_keeps_below_the_limits_of_searches_and_of_the_rest() {
+    let clock = ManualClock::at(now());
+    let seconds = Duration::from_secs;
+    let fake = Fake::timed(HubSpot::with(2_400), &clock).await;
+    for (config, stream, times, takes, policy) in [
+        // Twelve pages, five a second.
+        (config(), "contacts", 1, seconds(2), "(SECONDLY)"),
+        (oauth(), "deals", 1, seconds(2), "(SECONDLY)"),
+        // Three pages each: 105 and 114.
+        (config(), "owners", 35, seconds(10), "(TEN_SECONDLY_ROLLING)"),
+        (oauth(), "owners", 38, seconds(10), "(TEN_SECONDLY_ROLLING)"),
+    ] {
+        let reader = reader(&fake, config);
+        let refused = reader.keeps_its_pace(&clock, stream, times, takes).await;
+        assert_eq!(refused.http_status, Some(429));
+        assert!(refused.message.contains(policy), "{refused}");
+        clock.advance(seconds(10));
     }
 }
 

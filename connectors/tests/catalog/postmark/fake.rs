@@ -11,12 +11,13 @@
 //!   <https://postmarkapp.com/developer/api/signatures-api>
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::America::New_York;
 use serde_json::{Value, json};
 
-use crate::fake::{Answer, Request, Vendor};
+use crate::fake::{Answer, Limit, Request, Vendor};
 
 pub(super) const SERVER_TOKEN: &str = "00000000-1111-2222-3333-444444444444";
 pub(super) const ACCOUNT_TOKEN: &str = "99999999-8888-7777-6666-555555555555";
@@ -238,6 +239,15 @@ impl Vendor for Postmark {
                 }
             }
         }
+    }
+
+    /// None is published.
+    fn limits(&self, _: &Request) -> Vec<Limit> {
+        Vec::new()
+    }
+
+    fn beyond(&self, _: &Limit, _: Duration) -> Answer {
+        limited()
     }
 }
 

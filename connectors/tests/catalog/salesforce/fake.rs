@@ -9,11 +9,12 @@
 //! - limits: <https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta/salesforce_app_limits_cheatsheet/salesforce_app_limits_platform_api.htm>
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime};
 use serde_json::{Value, json};
 
-use crate::fake::{Answer, Request, Vendor, find};
+use crate::fake::{Answer, Limit, Request, Vendor, find};
 use crate::reading::days_ago;
 
 pub(super) const CLIENT: &str = "3MVG9lKcPoNINVBIPJjdw1J9LLM82HnFVVX19KY1uA5mu0QqEWhqKpoW3svG3X";
@@ -51,6 +52,8 @@ pub(super) struct Salesforce {
     rows: Arc<Mutex<Vec<Row>>>,
     /// How many access tokens were given out; the last one is good.
     tokens: Arc<Mutex<usize>>,
+    /// Requests of 24 hours, where the edition has others than 100,000.
+    allowance: Option<usize>,
 }
 
 impl Salesforce {
@@ -63,6 +66,12 @@ impl Salesforce {
             }
         }
         organisation
+    }
+
+    /// The same with so many requests in 24 hours.
+    pub(super) fn with_allowance(mut self, requests: usize) -> Self {
+        self.allowance = Some(requests);
+        self
     }
 
     /// Makes, changes or deletes a record.
@@ -159,6 +168,21 @@ impl Vendor for Salesforce {
             ));
         }
         self.query(request.get("q").unwrap_or_default(), all)
+    }
+
+    fn limits(&self, request: &Request) -> Vec<Limit> {
+        if request.path == "/services/oauth2/token" {
+            return Vec::new();
+        }
+        vec![Limit::new(
+            "TotalRequests",
+            self.allowance.unwrap_or(100_000),
+            86_400,
+        )]
+    }
+
+    fn beyond(&self, _: &Limit, _: Duration) -> Answer {
+        used_up()
     }
 }
 

@@ -5,10 +5,11 @@ mod fake;
 use std::time::Duration;
 
 use connectors::read::ErrorKind;
+use platform::clock::ManualClock;
 use serde_json::{Value, json};
 
 use crate::fake::Fake;
-use crate::reading::{Reader, date_ago, days_ago, load, refuses, shipped};
+use crate::reading::{Reader, date_ago, days_ago, load, now, refuses, shipped};
 use fake::{CLIENT, CLIENT_SECRET, OBJECTS, REFRESH_TOKEN, Salesforce, id};
 
 /// Every organisation has an address of its own, and so has the fake: nothing in the manifest has to be changed.
@@ -192,6 +193,22 @@ async fn limits_and_outages_are_waited_for() {
         let expected = ids("500", 1..=2_300);
         assert_eq!(got.all("/Id"), expected.iter().collect::<Vec<_>>());
     }
+}
+
+#[tokio::test]
+async fn the_budget_keeps_below_the_allowance_of_a_day() {
+    let clock = ManualClock::at(now());
+    let fake = Fake::timed(Salesforce::with(1).with_allowance(20), &clock).await;
+    let mut config = config(&fake);
+    config["requests_per_day"] = json!(20);
+    let reader = reader(&fake, config);
+    let day = Duration::from_secs(86_400);
+    let refused = reader.keeps_its_pace(&clock, "leads", 25, day).await;
+    assert_eq!(refused.http_status, Some(403));
+    assert!(
+        refused.message.contains("TotalRequests Limit exceeded"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]

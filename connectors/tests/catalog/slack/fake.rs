@@ -7,10 +7,11 @@
 //! - the methods, with their arguments and errors: `https://docs.slack.dev/reference/methods/<method>`
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::fake::{Answer, Request, Vendor};
+use crate::fake::{Answer, Limit, Request, Vendor};
 use crate::reading::days_ago;
 
 pub(super) const TOKEN: &str = "xoxb-0000-1111-example";
@@ -70,6 +71,8 @@ pub(super) struct Message {
 pub(super) struct Slack {
     messages: Arc<Mutex<Vec<Message>>>,
     users: i64,
+    /// Whether the app is sold outside of the Marketplace.
+    outside: bool,
 }
 
 /// A moment so many minutes before the days before now; each differs in its digits behind the point, too.
@@ -98,6 +101,12 @@ impl Slack {
             }
         }
         slack
+    }
+
+    /// The same, for an app that is sold outside of the Marketplace.
+    pub(super) fn sold_outside(mut self) -> Self {
+        self.outside = true;
+        self
     }
 
     pub(super) fn write(&self, channel: &'static str, at: i64, thread: Option<i64>, text: &str) {
@@ -193,6 +202,25 @@ impl Vendor for Slack {
         };
         page(request, field, items, arguments.contains(&"cursor"))
     }
+
+    fn limits(&self, request: &Request) -> Vec<Limit> {
+        let known = METHODS
+            .iter()
+            .find(|(name, _)| request.path == format!("/api/{name}"));
+        let tier = |method: &str| match method {
+            "conversations.history" | "conversations.replies" if self.outside => 1,
+            "conversations.history" | "conversations.replies" => 50,
+            _ => 20,
+        };
+        known
+            .map(|(method, _)| Limit::new(method, tier(method), 60))
+            .into_iter()
+            .collect()
+    }
+
+    fn beyond(&self, _: &Limit, lasts: Duration) -> Answer {
+        limited(lasts.as_secs())
+    }
 }
 
 fn within(request: &Request, messages: Vec<Value>) -> Result<Vec<Value>, Answer> {
@@ -270,8 +298,8 @@ pub(super) fn missing_scope() -> Answer {
     Answer::new(200, body)
 }
 
-pub(super) fn limited() -> Answer {
-    Answer::new(429, json!({ "ok": false, "error": "ratelimited" })).with("retry-after", 30)
+pub(super) fn limited(seconds: u64) -> Answer {
+    Answer::new(429, json!({ "ok": false, "error": "ratelimited" })).with("retry-after", seconds)
 }
 
 pub(super) fn channel(id: &str, name: &str) -> Value {

@@ -5,10 +5,11 @@ mod fake;
 use std::time::Duration;
 
 use connectors::read::ErrorKind;
+use platform::clock::ManualClock;
 use serde_json::{Value, json};
 
 use crate::fake::{Answer, Fake};
-use crate::reading::{Got, Reader, load, moved, refuses, shipped};
+use crate::reading::{Got, Reader, load, moved, now, refuses, shipped};
 use fake::{JOINED, NOT_JOINED, PRIVATE, Slack, TOKEN, micros, stamp};
 
 fn manifest(fake: &Fake) -> String {
@@ -207,7 +208,7 @@ async fn limits_and_troubles_are_waited_for() {
     let seconds = Duration::from_secs(30);
     for (answer, wait, patience) in [
         (
-            fake::limited(),
+            fake::limited(30),
             (ErrorKind::RateLimited, Some(seconds)),
             vec![seconds],
         ),
@@ -220,6 +221,34 @@ async fn limits_and_troubles_are_waited_for() {
         assert_eq!(got.patience, patience);
         assert_eq!(got.records, in_channel(JOINED, slack.history(JOINED)));
     }
+}
+
+#[tokio::test]
+async fn the_budget_keeps_below_the_limit_of_each_method() {
+    let clock = ManualClock::at(now());
+    let few = |mut config: Value| {
+        config["messages_per_request"] = json!(3);
+        config
+    };
+    let minutes = |count: u64| Duration::from_secs(count * 60);
+    let fake = Fake::timed(Slack::with(320), &clock).await;
+    let reader = reader(&fake, few(config()));
+    for (stream, times, takes) in [
+        ("users", 16, minutes(2)), // 48 pages, 20 a minute
+        ("channels", 50, minutes(2)),
+        ("user_groups", 50, minutes(2)),
+        ("messages", 1, minutes(2)), // 107 pages, 50 a minute
+    ] {
+        let refused = reader.keeps_its_pace(&clock, stream, times, takes).await;
+        assert_eq!(refused.retry_after, Some(minutes(1)), "{stream}");
+        clock.advance(minutes(1));
+    }
+
+    let fake = Fake::timed(Slack::with(10).sold_outside(), &clock).await;
+    let mut config = few(config());
+    config["message_requests_per_minute"] = json!(1);
+    let reader = self::reader(&fake, config);
+    reader.keeps_its_pace(&clock, "messages", 1, minutes(3)).await;
 }
 
 #[tokio::test]

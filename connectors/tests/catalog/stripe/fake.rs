@@ -10,10 +10,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::fake::{Answer, Request, Vendor};
+use crate::fake::{Answer, Limit, Request, Vendor};
 use crate::reading::days_ago;
 
 pub(super) const KEY: &str = "rk_test_51Hexample0000";
@@ -158,6 +159,24 @@ impl Vendor for Stripe {
             json!({ "object": "list", "url": request.path, "has_more": more, "data": objects }),
         ))
     }
+
+    fn limits(&self, request: &Request) -> Vec<Limit> {
+        let of = LISTS
+            .iter()
+            .find(|(name, _)| request.path == format!("/v1/{name}"));
+        // A sandbox has as many of all together as one endpoint has anywhere.
+        let mut limits = vec![Limit::new("global-rate", 25, 1)];
+        limits.extend(of.map(|(name, _)| Limit::new(name, 25, 1)));
+        limits
+    }
+
+    fn beyond(&self, limit: &Limit, _: Duration) -> Answer {
+        too_fast(if limit.of == "global-rate" {
+            limit.of
+        } else {
+            "endpoint-rate"
+        })
+    }
 }
 
 fn authenticate(request: &Request) -> Result<(), Answer> {
@@ -203,10 +222,10 @@ fn unrecognized(request: &Request) -> Answer {
 }
 
 /// Too many requests a second.
-pub(super) fn too_fast() -> Answer {
+pub(super) fn too_fast(reason: &str) -> Answer {
     let error =
         json!({ "type": "invalid_request_error", "code": "rate_limit", "message": "Too many requests." });
-    Answer::new(429, json!({ "error": error })).with("stripe-rate-limited-reason", "global-rate")
+    Answer::new(429, json!({ "error": error })).with("stripe-rate-limited-reason", reason)
 }
 
 /// Somebody else is changing the object.

@@ -2,7 +2,10 @@
 
 mod fake;
 
+use std::time::Duration;
+
 use connectors::read::ErrorKind;
+use platform::clock::ManualClock;
 use serde_json::{Value, json};
 
 use crate::fake::{Answer, Fake};
@@ -136,7 +139,7 @@ async fn limits_and_outages_are_waited_for_and_no_object_is_lost() {
         )
     };
     for (answer, kind) in [
-        (fake::too_fast(), ErrorKind::RateLimited),
+        (fake::too_fast("global-rate"), ErrorKind::RateLimited),
         (fake::locked(), ErrorKind::RateLimited),
         (outage(), ErrorKind::Upstream),
     ] {
@@ -146,6 +149,18 @@ async fn limits_and_outages_are_waited_for_and_no_object_is_lost() {
         assert_eq!(got.records, stripe.all("charges"));
         assert_eq!(fake.take_requests().len(), 4, "three pages, one of them twice");
     }
+}
+
+#[tokio::test]
+async fn the_budget_keeps_below_the_limits() {
+    let clock = ManualClock::at(now());
+    let fake = Fake::timed(Stripe::with(230), &clock).await;
+    let reader = reader(&fake, config());
+    // Three pages each: 90 requests, 25 a second.
+    let takes = Duration::from_secs(3);
+    let refused = reader.keeps_its_pace(&clock, "customers", 30, takes).await;
+    assert_eq!(refused.http_status, Some(429));
+    assert!(refused.message.contains("(rate_limit)"), "{refused}");
 }
 
 #[tokio::test]
