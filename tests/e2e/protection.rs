@@ -1,5 +1,7 @@
 //! Budgets, circuits and turns, as the real binary keeps them: in one process, and shared by several through Redis.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tests::{
     GraphQl, Server, ServerOptions, TestDatabase, Upstream, eventually, manifest, on_both_databases,
@@ -68,6 +70,39 @@ on_both_databases! {
             (&ended["status"], &ended["progress"]["recordsAdded"], &ended["progress"]["requests"], &ended["attempt"]),
             (&json!("SUCCEEDED"), &json!(210.0), &json!(22.0), &json!(1)),
         );
+    }
+
+    async fn a_manifest_s_own_budget_is_shared_by_all_processes_and_never_exceeded(database) {
+        let servers = start(&database).await;
+        let api = servers[0].graphql();
+        let budget = "api_budget:\n  type: HTTPAPIBudget\n  policies:\n    - type: MovingWindowCallRatePolicy\n      \
+                      rates: [{limit: 12, interval: PT3S}]\n      matchers: []\n";
+        api.install_connector("items", &format!("{}\n{budget}", manifest(10))).await;
+        let client = api.register_client("acme").await;
+        // Integrations are credentials, and a vendor counts by those: each has an upstream of its own that counts.
+        let mut reads = Vec::new();
+        for (name, own) in [("One", json!(null)), ("Another", json!(null)), ("A third", json!(null)), ("Slow", json!(100))] {
+            let upstream = Upstream::start(400).await;
+            let more = json!({ "name": name, "requestsPerMinute": own });
+            let id = integration(&api, &client, &upstream, more).await;
+            let run = api.trigger(&id).await;
+            reads.push((name, run, upstream));
+        }
+        let shown = waits_for(&api, &reads[0].1, "RATE_LIMITED").await;
+        // Twelve in three seconds, and a little less.
+        let budget = &shown["integration"]["rateBudget"];
+        assert_eq!(budget["requestsPerMinute"], 232, "{shown:#}");
+        for (name, run, upstream) in reads {
+            let ended = api.finished(&run).await;
+            assert_eq!(
+                (&ended["status"], &ended["progress"]["recordsAdded"], &ended["attempt"]),
+                (&json!("SUCCEEDED"), &json!(400.0), &json!(1)),
+                "{name}: {ended:#}"
+            );
+            assert_eq!(upstream.requests().len(), 41, "{name}: each page is asked for once");
+            let most = upstream.most_requests_in(Duration::from_secs(3));
+            assert!(most <= 12, "{name}: {most} requests in three seconds");
+        }
     }
 
     async fn a_circuit_opens_for_everybody_who_asks_the_same_upstream(database) {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -16,6 +17,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
+use platform::clock::{Clock, SystemClock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -38,7 +40,7 @@ pub struct Gate(watch::Sender<Option<u64>>);
 #[derive(Clone)]
 struct Shared {
     items: Arc<Mutex<BTreeMap<u64, Value>>>,
-    requests: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<(Duration, String)>>>,
     faults: Arc<Mutex<BTreeMap<u64, u16>>>,
     gate: Gate,
 }
@@ -172,7 +174,25 @@ impl Upstream {
     /// Never in practice: the lock is only held for a push.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
-        self.shared.requests.lock().expect("requests").clone()
+        let requests = self.shared.requests.lock().expect("requests");
+        requests.iter().map(|(_, request)| request.clone()).collect()
+    }
+
+    /// How many requests at most came in any stretch of this length, wherever it begins.
+    ///
+    /// # Panics
+    /// Never in practice.
+    #[must_use]
+    pub fn most_requests_in(&self, window: Duration) -> usize {
+        let requests = self.shared.requests.lock().expect("requests");
+        let times: Vec<Duration> = requests.iter().map(|(at, _)| *at).collect();
+        let within = |first: usize| {
+            times[first..]
+                .iter()
+                .take_while(|at| **at < times[first] + window)
+                .count()
+        };
+        (0..times.len()).map(within).max().unwrap_or(0)
     }
 
     /// Forgets what was asked.
@@ -263,7 +283,7 @@ async fn items_page(
         .requests
         .lock()
         .expect("requests")
-        .push(request.uri().to_string());
+        .push((SystemClock.monotonic(), request.uri().to_string()));
     let fault = shared.faults.lock().expect("faults").pop_first();
     if let Some((_, status)) = fault {
         let status = StatusCode::from_u16(status).expect("a status");
@@ -306,7 +326,7 @@ async fn half() -> Response {
             0 => Some((Ok(Bytes::from_static(body)), 1)),
             // What was written must be on its way before the connection is cut, else nothing is sent at all.
             _ => {
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 Some((Err(std::io::Error::other("the connection is cut")), 2))
             }
         }

@@ -14,8 +14,11 @@
 //!   lower what the manifest allows, and cannot raise it.
 //!
 //! A bucket gives back evenly what is spent at once, so one that holds a whole limit would let nearly twice the limit
-//! through in its first window. The manifest's number is a promise of the upstream's vendor, and so its buckets hold
-//! a quarter of it: at most five quarters in the worst window, and the full rate in every long one.
+//! through in its first window. The manifest's number is a promise to the upstream's vendor, who counts by windows that
+//! begin whenever they like. So a bucket holds an eighth of the limit, and what comes back in one window is what the
+//! limit leaves beside that eighth and beside what a run has taken and not used yet: no window, wherever it begins, sees
+//! more than the limit. It costs up to a fifth of the rate in the long run. The exception are requests that weigh more
+//! than half of a limit; kept strictly, they would come at a fraction of the rate that they may have.
 //!
 //! # Rejected
 //! One bucket for all classes at the strictest rate: an export endpoint that may be asked once a minute would slow
@@ -37,10 +40,16 @@ pub(super) struct Share {
     pub(super) bucket: String,
     pub(super) rate: Rate,
     pub(super) weight: u32,
+    /// The most that is taken at a time, where that is bounded: what is taken and not used belongs to a later window.
+    pub(super) most: Option<u32>,
 }
 
 /// Buckets hold this part of a manifest's limit.
-const BURST: u32 = 4;
+const BURST: u32 = 8;
+/// This part of a manifest's limit is taken at a time.
+const TAKEN: u32 = 16;
+/// By so much two requests may be closer to one another when they arrive than when they were let through.
+const JITTER: Duration = Duration::from_millis(100);
 
 /// Every bucket that such a request of the integration is taken from.
 pub(super) fn shares(
@@ -55,6 +64,7 @@ pub(super) fn shares(
             bucket: budget(integration),
             rate: protection.rate(own),
             weight: 1,
+            most: None,
         });
     }
     if let Allowed::Counted(counted) = allowed {
@@ -69,14 +79,24 @@ pub(super) fn of_class(integration: IntegrationId, counted: &Counted) -> impl It
         bucket: format!("{}/{}.{index}", budget(integration), counted.class),
         rate: held(*rate, counted.weight),
         weight: counted.weight,
+        most: Some(taken(*rate, counted.weight)),
     })
 }
 
-/// The same rate in a bucket that holds less, and never less than one request.
+/// How much of a limit is taken at a time; never less than one request.
+fn taken(rate: CallRate, weight: u32) -> u32 {
+    (rate.limit / TAKEN).max(weight).max(1)
+}
+
+/// A bucket of which no window of the limit's length sees more than the limit.
 fn held(rate: CallRate, weight: u32) -> Rate {
     let limit = rate.limit.max(1);
     let holds = (limit / BURST).max(weight).clamp(1, limit);
-    Rate::new(holds, rate.per.mul_f64(f64::from(holds) / f64::from(limit)))
+    // What comes back is there a moment after a window's end, not before it: hence the one.
+    let spare = (taken(rate, weight) - weight.max(1)) + holds - 1;
+    let comes_back = limit.saturating_sub(spare).max(limit.div_ceil(2));
+    let window = rate.per.saturating_add(JITTER);
+    Rate::new(holds, window.mul_f64(f64::from(holds) / f64::from(comes_back)))
 }
 
 /// How much is let through in a minute.
@@ -118,7 +138,8 @@ mod tests {
         let millis = Duration::from_millis;
         let unsaid = ("I".to_owned(), 1, 100, millis(600));
         let own = ("I".to_owned(), 1, 30, millis(2_000));
-        let class = ("I/3.0".to_owned(), 1, 10, millis(1_500));
+        // Five at once; thirty-five come back in a minute, which with the two that are taken at a time is all.
+        let class = ("I/3.0".to_owned(), 1, 5, (millis(60_100) * 5).div_f64(35.0) / 5);
         assert_eq!(taken(None, &Allowed::Unsaid), [unsaid]);
         assert_eq!(taken(Some(30), &Allowed::Unsaid), std::slice::from_ref(&own));
         assert_eq!(taken(None, &Allowed::Unlimited), []);
@@ -133,11 +154,42 @@ mod tests {
     #[test]
     fn every_rate_has_a_bucket_that_holds_the_heaviest_request() {
         let found = taken(None, &counted(&[(4, 1), (1_000, 3_600)], 3));
-        let expected = [
-            ("I/3.0".to_owned(), 3, 3, Duration::from_millis(250)),
-            ("I/3.1".to_owned(), 3, 250, Duration::from_millis(3_600)),
-        ];
-        assert_eq!(found, expected);
+        let short: Vec<_> = found
+            .iter()
+            .map(|(name, weight, holds, _)| (name.as_str(), *weight, *holds))
+            .collect();
+        assert_eq!(short, [("I/3.0", 3, 3), ("I/3.1", 3, 125)]);
+    }
+
+    #[test]
+    fn no_window_sees_more_than_the_limit_and_the_rate_is_used() {
+        for limit in 1..2_000 {
+            for seconds in [1, 10, 60, 3_600] {
+                for weight in [1, 2, 5] {
+                    if weight > 1 && weight * 2 > limit {
+                        continue;
+                    }
+                    let per = Duration::from_secs(seconds);
+                    let rate = CallRate { limit, per };
+                    let held = held(rate, weight);
+                    let window = per.as_secs_f64();
+                    // Of a bucket n more than it holds are there after n intervals.
+                    let came_back = (window / held.interval().as_secs_f64()).ceil() - 1.0;
+                    let unused = super::taken(rate, weight) - weight;
+                    let most = f64::from(held.limit() + unused) + came_back;
+                    let (rate, limit) = (window / held.interval().as_secs_f64(), f64::from(limit));
+                    assert!(
+                        most <= limit,
+                        "{most} of {limit} in {seconds} seconds, weight {weight}"
+                    );
+                    let floor = if weight == 1 { 0.7 } else { 0.4 };
+                    assert!(
+                        rate >= limit * floor,
+                        "{rate} of {limit} in {seconds} seconds, weight {weight}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]
@@ -150,7 +202,7 @@ mod tests {
                 },
                 1
             )),
-            600
+            545
         );
         assert_eq!(
             per_minute(held(

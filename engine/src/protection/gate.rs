@@ -148,7 +148,7 @@ impl UpstreamGate {
         let by_the_second = TAKEN.as_nanos() / rate.interval().as_nanos().max(1);
         let most = u32::try_from(by_the_second)
             .unwrap_or(MOST_TAKEN)
-            .clamp(1, MOST_TAKEN)
+            .clamp(1, share.most.unwrap_or(MOST_TAKEN).min(MOST_TAKEN))
             .max(share.weight);
         match self.engine.coordinator.spend(&share.bucket, rate, most).await {
             Grant::Granted(count) => {
