@@ -257,6 +257,17 @@ impl Connector {
     /// Reads a stream. The work runs ahead of the consumer by a bounded number of pages, and stops when the stream
     /// of pages is dropped. Has to be called inside a tokio runtime.
     pub fn read(&self, context: &ReadContext, request: ReadRequest) -> Result<PageStream, ReadError> {
+        self.read_unless(context, request, None)
+    }
+
+    /// The same, unless the stream is as it was when a page gave these validators: then there is one page, which says so.
+    /// They have to be of the same connector and configuration, and what was read then has to be still there.
+    pub fn read_unless(
+        &self,
+        context: &ReadContext,
+        request: ReadRequest,
+        validators: Option<&Value>,
+    ) -> Result<PageStream, ReadError> {
         let ReadRequest {
             stream,
             config,
@@ -267,7 +278,7 @@ impl Connector {
         let session = self.session(context, &config)?;
         session.select(&stream, selection);
         let plan = self.stream(&session, &stream)?;
-        read::producer::start(session, plan, checkpoint, full_refresh)
+        read::producer::start(session, plan, checkpoint, full_refresh, validators)
     }
 
     /// The hosts that these streams are read from, as far as the configuration alone tells. Secrets are not needed.

@@ -31,6 +31,10 @@ pub struct Model {
     /// What is kept of its schema: fields that every record had, and those that are not as declared.
     #[sea_orm(nullable)]
     pub schema_watch: Option<Json>,
+    /// What the upstream is asked with whether the stream has changed, and what that was true of. Null while a run has
+    /// written anything and has not ended.
+    #[sea_orm(nullable)]
+    pub validators: Option<Json>,
     /// When the row last changed.
     pub updated_at: Timestamp,
 }

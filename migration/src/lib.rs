@@ -19,6 +19,7 @@ mod m20261125_000003_run_keys;
 mod m20261125_000004_record_changes;
 mod m20261125_000201_api_keys;
 mod m20261125_000301_schema_drift;
+mod m20261125_000401_validators;
 mod sql;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000004_record_changes::Migration),
             Box::new(m20261125_000201_api_keys::Migration),
             Box::new(m20261125_000301_schema_drift::Migration),
+            Box::new(m20261125_000401_validators::Migration),
         ]
     }
 }

@@ -26,5 +26,6 @@ mod reference;
 mod reference_components;
 mod schedules;
 mod startup;
+mod unchanged;
 mod upstream_faults;
 mod walk;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -115,6 +116,7 @@ impl Upstream {
         };
         let router = Router::new()
             .route("/items", get(items_page))
+            .route("/whole", get(whole))
             .route("/status/{code}", get(status))
             .route(
                 "/html",
@@ -305,6 +307,40 @@ async fn items_page(
     let limit = usize::try_from(page.limit).expect("a limit");
     let data: Vec<_> = matching.skip(offset).take(limit).collect();
     json_answer(&json!({ "data": data }))
+}
+
+/// All items at once, with their entity tag; not modified for whoever has them already.
+async fn whole(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let data: Vec<_> = shared.items.lock().expect("items").values().cloned().collect();
+    let body = json!({ "data": data });
+    let mut hasher = DefaultHasher::new();
+    body.to_string().hash(&mut hasher);
+    let tag = format!("\"{:016x}\"", hasher.finish());
+    let known = headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|known| *known == tag);
+    let asked = headers.contains_key(header::IF_NONE_MATCH);
+    let line = format!(
+        "/whole{}",
+        match (asked, known) {
+            (false, _) => "",
+            (true, false) => ", changed",
+            (true, true) => ", not modified",
+        }
+    );
+    shared
+        .requests
+        .lock()
+        .expect("requests")
+        .push((SystemClock.monotonic(), line));
+    if known {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
+    }
+    let mut answer = json_answer(&body);
+    answer
+        .headers_mut()
+        .insert(header::ETAG, tag.parse().expect("a value"));
+    answer
 }
 
 async fn status(Path(code): Path<u16>) -> Response {

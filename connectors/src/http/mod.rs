@@ -22,7 +22,7 @@ mod graphql;
 mod jwt;
 mod legacy;
 pub(crate) mod link;
-mod merge;
+pub(crate) mod merge;
 pub(crate) mod pacer;
 mod quota;
 pub(crate) mod requester;
@@ -31,6 +31,7 @@ pub(crate) mod rotation;
 pub(crate) mod session;
 pub(crate) mod soap;
 mod token;
+pub(crate) mod validators;
 pub(crate) mod verdict;
 pub(crate) mod xml;
 

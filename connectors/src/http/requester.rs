@@ -1,5 +1,6 @@
 //! The requester: from a plan, a slice and a page token to an answer that is worth reading.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -11,6 +12,7 @@ use super::answer::{Answer, Exchanged, Reading, exchange_as};
 use super::flow::{Flow, Source};
 use super::merge::{self, Part};
 use super::session::{Names, Session, display};
+use super::validators::Validators;
 use super::{address, authenticator, backoff, graphql, retry_after, rotation, soap, verdict};
 use crate::manifest::components::{Decoder, HttpMethod, HttpRequester, RequestBody, ResponseAction};
 use crate::read::{ErrorKind, NoteLevel, ReadError, RetryMode};
@@ -23,6 +25,8 @@ pub(crate) struct Injected {
     pub(crate) headers: Map<String, Value>,
     pub(crate) data: Map<String, Value>,
     pub(crate) json: Map<String, Value>,
+    /// Answer only if what these are of has changed.
+    pub(crate) unless: Option<Arc<Validators>>,
 }
 
 /// The longest that a read as the reference goes on repeating one request.
@@ -302,6 +306,9 @@ async fn build(
         .at(&target)
     })?;
     let mut header_map = header_map(&headers)?;
+    if let Some(validators) = &injected.unless {
+        validators.condition(&mut header_map);
+    }
     let soap = match &requester.body {
         RequestBody::Soap(operation) => {
             let envelope = soap::write(session, operation, names, &json)?;

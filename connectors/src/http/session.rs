@@ -2,9 +2,14 @@
 //! fetched, and the meter.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+use platform::clock::{Clock, SharedClock};
+use platform::random::{Random, SharedRandom};
 use serde_json::{Map, Value};
 
 use super::merge::Part;
@@ -29,6 +34,7 @@ pub(crate) struct Session {
     requests: AtomicU64,
     bytes: AtomicU64,
     notes: Mutex<Vec<Note>>,
+    ambient: Ambient,
     /// Jobs that run, of all streams that are read, and how many may.
     jobs: Arc<AtomicUsize>,
     jobs_at_once: usize,
@@ -39,6 +45,38 @@ pub(crate) struct Session {
     pub(super) tokens: tokio::sync::Mutex<HashMap<String, Arc<Token>>>,
     /// Tokens that take turns, by what they are.
     pub(super) rotations: tokio::sync::Mutex<HashMap<String, Arc<Rotation>>>,
+}
+
+/// The clock and the chance that templates are given. It is remembered whether one of them asked: then the same template
+/// may give something else another time.
+#[derive(Debug)]
+struct Ambient {
+    clock: SharedClock,
+    random: SharedRandom,
+    asked: AtomicBool,
+}
+
+impl Clock for Ambient {
+    fn now(&self) -> DateTime<Utc> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.clock.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.asked.store(true, Ordering::Relaxed);
+        self.clock.monotonic()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.clock.sleep(duration)
+    }
+}
+
+impl Random for Ambient {
+    fn fill(&self, buffer: &mut [u8]) {
+        self.asked.store(true, Ordering::Relaxed);
+        self.random.fill(buffer);
+    }
 }
 
 /// Slices that are read side by side where the manifest does not say how many.
@@ -63,8 +101,14 @@ impl Session {
         secrets: Vec<String>,
         budget: Option<Arc<ApiBudget>>,
     ) -> Self {
+        let ambient = Ambient {
+            clock: Arc::clone(&context.clock),
+            random: Arc::clone(&context.random),
+            asked: AtomicBool::new(false),
+        };
         let this = Self {
             context,
+            ambient,
             config,
             budget,
             secrets: RwLock::new(Vec::new()),
@@ -172,6 +216,11 @@ impl Session {
         }
     }
 
+    /// Whether everything that templates gave so far is a matter of the configuration and of the answers alone.
+    pub(crate) fn is_timeless(&self) -> bool {
+        !self.ambient.asked.load(Ordering::Relaxed)
+    }
+
     /// Counts a request and the bytes of its answer.
     pub(crate) fn count(&self, bytes: usize) {
         self.requests.fetch_add(1, Ordering::Relaxed);
@@ -222,7 +271,7 @@ impl Session {
 
     fn scope<'a>(&'a self, text: &'a Text, names: &Names<'a>) -> Scope<'a> {
         let context = &self.context;
-        let mut scope = Scope::new(&*context.clock, &*context.random, &self.config, &text.parameters)
+        let mut scope = Scope::new(&self.ambient, &self.ambient, &self.config, &text.parameters)
             .fuel(context.limits.template_fuel);
         for (name, variable) in names {
             scope.bind(name, *variable);

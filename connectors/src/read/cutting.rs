@@ -58,6 +58,8 @@ pub(super) struct Arrival {
     pub(super) job: Option<OfJob>,
     /// The slices and answers of a page that was asked for in several requests; `answer` is the last one.
     chunks: Vec<(Arc<Slice>, Answer)>,
+    /// What was asked about is as it was.
+    pub(super) unchanged: bool,
 }
 
 /// What an arrival says of its job.
@@ -97,6 +99,15 @@ impl Arrival {
             ready: None,
             job: None,
             chunks: Vec::new(),
+            unchanged: false,
+        }
+    }
+
+    /// An answer that says that what was asked about is as it was.
+    pub(super) fn unchanged(answer: Answer) -> Self {
+        Self {
+            unchanged: true,
+            ..Self::whole(answer)
         }
     }
 
@@ -114,6 +125,7 @@ impl Arrival {
             ready: None,
             job: None,
             chunks: Vec::new(),
+            unchanged: false,
         }
     }
 
@@ -125,6 +137,7 @@ impl Arrival {
             ready: None,
             job: None,
             chunks,
+            unchanged: false,
         }
     }
 
@@ -149,6 +162,7 @@ impl Arrival {
             ready: Some(batch),
             job: None,
             chunks: Vec::new(),
+            unchanged: false,
         }
     }
 
@@ -165,6 +179,7 @@ impl Arrival {
             ready: None,
             job: Some(OfJob::Skipped),
             chunks: Vec::new(),
+            unchanged: false,
         }
     }
 
@@ -176,6 +191,7 @@ impl Arrival {
             ready: None,
             job: Some(OfJob::Anew(results)),
             chunks: Vec::new(),
+            unchanged: false,
         }
     }
 
@@ -187,6 +203,7 @@ impl Arrival {
             ready: None,
             job: Some(OfJob::Done(results)),
             chunks: Vec::new(),
+            unchanged: false,
         }
     }
 
@@ -211,7 +228,7 @@ impl Arrival {
             return reader.extract_shares(&self.chunks).await.map(Cut::Last);
         }
         let Some(rows) = &mut self.rows else {
-            return match &self.answer {
+            return match self.answer.as_ref().filter(|_| !self.unchanged) {
                 Some(answer) => reader.extract(answer).await.map(Cut::Last),
                 None => Ok(Cut::Last(Extracted::default())),
             };

@@ -78,6 +78,7 @@ impl StreamReader {
             headers: combine([headers, slice_headers], false)?,
             data: combine([data, slice_data], false)?,
             json: combine([json, slice_json], true)?,
+            unless: None,
         })
     }
 

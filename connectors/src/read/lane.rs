@@ -30,6 +30,7 @@ use super::paginator::PageSeen;
 use super::stop::{Next, Stop, Turn};
 use super::stream::StreamReader;
 use super::{ErrorKind, ReadError};
+use crate::http::validators::Validators;
 
 /// What lanes may hold together before it is their turn.
 const AHEAD_KIB: usize = 4 * 1024;
@@ -41,6 +42,10 @@ pub(super) struct LanePage {
     pub(super) mapped: Mapped,
     pub(super) turn: Turn,
     pub(super) position: Value,
+    /// Of the answer that was all of the slice.
+    pub(super) validators: Option<Validators>,
+    /// The slice is as it was.
+    pub(super) unchanged: bool,
     _share: Option<OwnedSemaphorePermit>,
 }
 
@@ -164,6 +169,7 @@ impl Driver {
         let mut request = self.stop.request();
         self.wanted().await?;
         let mut wire = OnTheWire::send(&reader, &request);
+        let mut answers = 0_u64;
         loop {
             let mut arrival = match wire.arrival().await {
                 Ok(arrival) => arrival,
@@ -174,6 +180,7 @@ impl Driver {
                     continue;
                 }
             };
+            answers += 1;
             if reader.session.context.cancel.is_cancelled() {
                 return Err(ReadError::cancelled());
             }
@@ -200,11 +207,14 @@ impl Driver {
             // The new task waits for this thread, and must not wait for the mapping.
             tokio::task::yield_now().await;
             let mapped = digest.finish(&reader, &request)?;
+            let validators = arrival.answer.as_ref().filter(|_| ends && answers == 1);
             self.given += 1;
             place.send(Ok(LanePage {
                 mapped,
                 turn,
                 position,
+                validators: validators.and_then(Validators::of),
+                unchanged: arrival.unchanged,
                 _share: share,
             }));
             if ends {
@@ -245,6 +255,8 @@ impl Driver {
                         mapped,
                         turn: Turn::default(),
                         position: self.stop.position(),
+                        validators: None,
+                        unchanged: false,
                         _share: None,
                     };
                     self.given += 1;
@@ -293,7 +305,7 @@ impl StreamReader {
         extracted: Extracted,
     ) -> Result<(Next, Digest), ReadError> {
         stop.arrived(arrival);
-        let Some(answer) = &arrival.answer else {
+        let Some(answer) = arrival.answer.as_ref().filter(|_| !arrival.unchanged) else {
             let next = arrival.next().cloned().map_or(Next::Nothing, Next::Page);
             return Ok((next, Digest::Raw(extracted)));
         };

@@ -190,6 +190,11 @@ pub struct Page {
     pub notes: Vec<Note>,
     /// Nothing comes after this page.
     pub last: bool,
+    /// On the last page, where one answer was all of the stream: what the next read may ask with whether the stream has
+    /// changed ([`Connector::read_unless`](crate::Connector::read_unless)). Opaque, and short.
+    pub validators: Option<Value>,
+    /// The upstream said that the stream is as it was when the validators were given. It is the only page then.
+    pub unchanged: bool,
 }
 
 /// A record that could not be mapped.

@@ -13,12 +13,14 @@ use super::stream::StreamReader;
 use super::{ErrorKind, ReadError, Rejected};
 use crate::decode;
 use crate::http::answer::Answer;
+use crate::http::merge::Part;
 use crate::http::requester;
-use crate::http::session::is_truthy;
+use crate::http::session::{Names, is_truthy};
+use crate::http::validators::{self, NOT_MODIFIED, Validators};
 use crate::json::{Body, JsonError};
-use crate::manifest::components::{PageTokenOption, SimpleRetriever};
+use crate::manifest::components::{HttpRequester, PageTokenOption, SimpleRetriever};
 use crate::record::{self, Record};
-use crate::template::Variable;
+use crate::template::{ValidTypes, Variable};
 
 /// What a page is asked for with.
 #[derive(Clone)]
@@ -37,6 +39,8 @@ pub(super) struct PageRequest {
     pub(super) download: Option<Download>,
     /// The stream's state at the run's beginning, where the source looks at it itself.
     pub(super) since: Option<Arc<Value>>,
+    /// It is only wanted if it is another one than these are of.
+    pub(super) unless: Option<Arc<Validators>>,
 }
 
 /// A job, and which of its results is meant.
@@ -63,6 +67,7 @@ impl PageRequest {
             given: None,
             download: None,
             since: None,
+            unless: None,
         }
     }
 }
@@ -157,19 +162,49 @@ impl StreamReader {
     ) -> Result<Arrival, ReadError> {
         let retriever = self.asks_with()?;
         if !decode::has_rows(&retriever.decoder) {
-            return self.ask_whole(request, names, None).await.map(Arrival::whole);
+            let unless = self.unless(request, &retriever.requester, names)?;
+            let conditional = unless.is_some();
+            let answer = self.ask_whole(request, names, None, unless).await?;
+            return Ok(if conditional && answer.status == NOT_MODIFIED {
+                Arrival::unchanged(answer)
+            } else {
+                Arrival::whole(answer)
+            });
         }
         let next_page_token = token_of(request);
         let mut names = names.to_vec();
         names.push(("next_page_token", Variable::Json(&next_page_token)));
         let path = path_of(retriever, request);
-        let injected = self.injected(retriever, request, None)?;
+        let mut injected = self.injected(retriever, request, None)?;
+        injected.unless = self.unless(request, &retriever.requester, &names)?;
         let (session, path) = (&self.session, path.as_deref());
         let SimpleRetriever {
             requester, decoder, ..
         } = retriever;
         let (answer, flow) = requester::open(session, requester, &names, path, &injected, decoder).await?;
+        if injected.unless.is_some() && answer.status == NOT_MODIFIED {
+            return Ok(Arrival::unchanged(answer));
+        }
         Ok(Arrival::flowing(answer, flow, request.given))
+    }
+
+    /// What makes the request conditional; nothing where the manifest does it by itself: it knows what to do with the answer.
+    fn unless(
+        &self,
+        request: &PageRequest,
+        requester: &HttpRequester,
+        names: &Names<'_>,
+    ) -> Result<Option<Arc<Validators>>, ReadError> {
+        let Some(validators) = &request.unless else {
+            return Ok(None);
+        };
+        let own = self
+            .session
+            .pairs(&requester.request_headers, names, ValidTypes::ANY)?;
+        Ok(match own {
+            Part::Mapping(headers) if headers.keys().any(|name| validators::is_condition(name)) => None,
+            _ => Some(Arc::clone(validators)),
+        })
     }
 
     /// Asks for a page that is a document; `parameter` is one that the query has besides.
@@ -178,13 +213,15 @@ impl StreamReader {
         request: &PageRequest,
         names: &[(&'static str, Variable<'_>)],
         parameter: Option<(&str, String)>,
+        unless: Option<Arc<Validators>>,
     ) -> Result<Answer, ReadError> {
         let retriever = self.asks_with()?;
         let next_page_token = token_of(request);
         let mut names = names.to_vec();
         names.push(("next_page_token", Variable::Json(&next_page_token)));
         let path = path_of(retriever, request);
-        let injected = self.injected(retriever, request, parameter)?;
+        let mut injected = self.injected(retriever, request, parameter)?;
+        injected.unless = unless;
         requester::send(
             &self.session,
             &retriever.requester,

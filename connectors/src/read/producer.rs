@@ -10,12 +10,14 @@ use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use super::book::Book;
+use super::lane::LanePage;
 use super::page::Mapped;
 use super::stream::StreamReader;
 use super::tour::Tour;
 use super::walk::Walk;
 use super::{Checkpoint, NoteLevel, Page, PageStream, ReadError};
 use crate::http::session::{Session, is_truthy};
+use crate::http::validators::Validators;
 use crate::manifest::components::StreamPlan;
 
 /// The form of `resume`.
@@ -27,7 +29,9 @@ pub(crate) fn start(
     plan: &Arc<StreamPlan>,
     checkpoint: Checkpoint,
     full_refresh: bool,
+    unless: Option<&Value>,
 ) -> Result<PageStream, ReadError> {
+    let delegates = plan.delegation.is_some();
     let (plan, without_state) = chosen(&session, plan, &checkpoint, full_refresh)?;
     let now = session.context.clock.now();
     let mut resume = checkpoint.resume.filter(|resume| !resume.is_null());
@@ -56,12 +60,20 @@ pub(crate) fn start(
         state
     };
     let state = super::migrate::migrate(&reader, state)?;
+    // Whoever goes on from inside of a read has not seen all of the answer.
+    let in_one = resume.is_none() && !delegates && reader.is_one_answer();
+    let unless = unless.filter(|_| in_one).and_then(Validators::from_json);
     let producer = Producer {
         session,
         reader,
+        in_one,
         started,
         without_state,
-        stage: Stage::Opening { state, resume },
+        stage: Stage::Opening {
+            state,
+            resume,
+            unless: unless.map(Arc::new),
+        },
     };
     Ok(stream::unfold(producer, |mut producer| async move {
         let page = match producer.next().await {
@@ -120,6 +132,8 @@ struct Producer {
     started: DateTime<Utc>,
     /// Whether this is the stream that delegates where there is no state.
     without_state: bool,
+    /// Whether one answer may be all of the stream, and all of it that could be kept has been so far.
+    in_one: bool,
     stage: Stage,
 }
 
@@ -127,6 +141,7 @@ enum Stage {
     Opening {
         state: Option<Value>,
         resume: Option<Value>,
+        unless: Option<Arc<Validators>>,
     },
     Reading(Box<Tour>),
     Over,
@@ -137,8 +152,12 @@ impl Producer {
         let mut tour = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Over => return Ok(None),
             Stage::Reading(tour) => tour,
-            Stage::Opening { state, resume } => {
-                let mut tour = open(&self.reader, state, resume).await?;
+            Stage::Opening {
+                state,
+                resume,
+                unless,
+            } => {
+                let mut tour = open(&self.reader, state, resume, unless).await?;
                 tour.fill().await;
                 Box::new(tour)
             }
@@ -158,8 +177,20 @@ impl Producer {
                 if page.turn.window_ends {
                     tour.fill().await;
                 }
+                self.in_one = self.in_one && page.mapped.rejected.is_empty();
                 if tour.is_over() {
-                    return self.last(page.mapped, *tour).await.map(Some);
+                    let LanePage {
+                        mapped,
+                        validators,
+                        unchanged,
+                        ..
+                    } = page;
+                    let mut last = self.last(mapped, *tour).await?;
+                    last.unchanged = unchanged;
+                    last.validators = validators
+                        .filter(|_| self.in_one && self.session.is_timeless())
+                        .map(|validators| validators.to_json());
+                    return Ok(Some(last));
                 }
                 (page.mapped, page.position)
             }
@@ -198,6 +229,8 @@ impl Producer {
             stats: self.session.take_stats(),
             notes: self.session.take_notes(),
             last,
+            validators: None,
+            unchanged: false,
         }
     }
 }
@@ -207,6 +240,7 @@ async fn open(
     reader: &Arc<StreamReader>,
     state: Option<Value>,
     resume: Option<Value>,
+    unless: Option<Arc<Validators>>,
 ) -> Result<Tour, ReadError> {
     if let Some(resume) = resume {
         let written = &resume["book"];
@@ -217,5 +251,7 @@ async fn open(
         }
     }
     let book = Book::open(reader, state.as_ref())?;
-    Ok(Tour::new(reader, Walk::new(reader, state.as_ref()), book))
+    let mut walk = Walk::new(reader, state.as_ref());
+    walk.unless(unless);
+    Ok(Tour::new(reader, walk, book))
 }

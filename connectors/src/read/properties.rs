@@ -50,7 +50,7 @@ impl StreamReader {
                 .parameter
                 .as_ref()
                 .map(|name| (name.as_str(), chunk.join(",")));
-            let answer = self.ask_whole(&request, &names, parameter).await?;
+            let answer = self.ask_whole(&request, &names, parameter, None).await?;
             answers.push((Arc::clone(&request.slice), answer));
         }
         Ok(Arrival::chunked(answers))

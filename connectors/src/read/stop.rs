@@ -16,6 +16,7 @@ use super::page::{Download, Mapped, PageRequest};
 use super::recovery::{Onwards, Recovery};
 use super::slice::Slice;
 use super::stream::StreamReader;
+use crate::http::validators::Validators;
 
 /// See the module.
 pub(super) struct Stop {
@@ -43,6 +44,8 @@ pub(super) struct Stop {
     since: Option<Arc<Value>>,
     /// What became of the slice because the upstream refused it as it was.
     recovery: Recovery,
+    /// What the first page is told apart by from the one that was read the last time.
+    unless: Option<Arc<Validators>>,
 }
 
 /// What comes after a page.
@@ -124,12 +127,18 @@ impl Stop {
             target: 0,
             since,
             recovery: Recovery::default(),
+            unless: None,
         }
     }
 
     /// Puts the slice's job on the board.
     pub(super) fn plan_job(&mut self, board: &Arc<Board>) {
         self.job = Some((Arc::clone(board), board.plan(&self.slice)));
+    }
+
+    /// Only asks for the slice if its first page is another one than these are of.
+    pub(super) fn unless(&mut self, validators: Arc<Validators>) {
+        self.unless = Some(validators);
     }
 
     /// No page is left.
@@ -154,6 +163,7 @@ impl Stop {
             bounds: self.bounds,
             given: self.given,
             since: self.since.clone(),
+            unless: self.unless.clone(),
             download: self.job.as_ref().map(|(board, job)| Download {
                 board: Arc::clone(board),
                 job: *job,
@@ -207,6 +217,7 @@ impl Stop {
     /// The page that was asked for has been read, and this comes next.
     pub(super) fn turn(&mut self, next: Next) -> Result<Turn, ReadError> {
         self.given = None;
+        self.unless = None;
         match next {
             Next::Page(token) => {
                 self.guard

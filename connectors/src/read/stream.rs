@@ -14,8 +14,8 @@ use super::routers::{Router, ready};
 use super::{NoteLevel, ReadError};
 use crate::http::session::Session;
 use crate::manifest::components::{
-    Condition, DatetimeBasedCursor, Decoder, IncrementalSync, IncrementingCountCursor, PaginationStrategy,
-    RecordSelector, SchemaNormalization, SimpleRetriever, StreamPlan, Text,
+    Condition, DatetimeBasedCursor, Decoder, HttpMethod, IncrementalSync, IncrementingCountCursor,
+    PaginationStrategy, RecordSelector, RequestBody, SchemaNormalization, SimpleRetriever, StreamPlan, Text,
 };
 use crate::native::Source;
 
@@ -146,6 +146,25 @@ impl StreamReader {
 
     pub(super) fn schema(&self) -> &Value {
         self.schema.get().unwrap_or(&self.plan.schema)
+    }
+
+    /// Whether a read is one request, if its answer names no further page, and the same one every time (as far as its
+    /// templates do not ask for the time). Only then an upstream can say that the stream as a whole is as it was.
+    pub(super) fn is_one_answer(&self) -> bool {
+        let asks = |requests: &SimpleRetriever| {
+            matches!(requests.requester.method, HttpMethod::Get)
+                && matches!(requests.requester.body, RequestBody::None)
+                && requests.query_properties.is_none()
+        };
+        let one =
+            |router: &Arc<Router>| matches!(&**router, Router::List { values, .. } if values.len() == 1);
+        self.plan.retriever.jobs().is_none()
+            && self.plan.incremental_sync.is_none()
+            && self.plan.schema_parts.is_empty()
+            && self.plan.made_by.is_none()
+            && self.plan.delegation.is_none()
+            && self.requests().is_some_and(asks)
+            && self.routers.iter().all(one)
     }
 
     pub(super) fn datetime_cursor(&self) -> Option<&DatetimeBasedCursor> {

@@ -16,6 +16,7 @@ use super::partition::Routers;
 use super::slice::{Partition, Slice};
 use super::stop::{Site, Stop};
 use super::stream::StreamReader;
+use crate::http::validators::Validators;
 
 /// See the module.
 pub(super) struct Walk {
@@ -35,6 +36,8 @@ pub(super) struct Walk {
     since: Option<Arc<Value>>,
     /// What the one slice of a counting cursor shows.
     counted: Option<Map<String, Value>>,
+    /// For the first slice.
+    unless: Option<Arc<Validators>>,
 }
 
 /// A slice, and the partitions that were taken up on the way to it.
@@ -75,7 +78,13 @@ impl Walk {
                 .as_ref()
                 .and_then(|settings| Count::from_state(settings, state).ok())
                 .map(|count| count.slice()),
+            unless: None,
         }
+    }
+
+    /// Only asks for the first slice if its first page is another one than these are of.
+    pub(super) fn unless(&mut self, validators: Option<Arc<Validators>>) {
+        self.unless = validators;
     }
 
     /// The cursor's settings in this run.
@@ -135,6 +144,9 @@ impl Walk {
     fn planned(&mut self, mut stop: Stop) -> Planned {
         if let Some(board) = &self.board {
             stop.plan_job(board);
+        }
+        if let Some(validators) = self.unless.take() {
+            stop.unless(validators);
         }
         Planned {
             stop,

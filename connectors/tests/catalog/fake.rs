@@ -94,6 +94,10 @@ impl Answer {
         self
     }
 
+    pub(crate) fn body(&self) -> &Value {
+        &self.body
+    }
+
     fn response(&self) -> Response<Body> {
         let mut response = Response::builder()
             .status(self.status)
@@ -101,7 +105,13 @@ impl Answer {
         for (name, value) in &self.headers {
             response = response.header(name, value);
         }
-        response.body(Body::from(self.body.to_string())).unwrap()
+        // An answer that something has not changed has no body.
+        let body = if self.status == 304 {
+            String::new()
+        } else {
+            self.body.to_string()
+        };
+        response.body(Body::from(body)).unwrap()
     }
 }
 
@@ -210,17 +220,17 @@ impl Fake {
                 let request = received(request).await;
                 log.lock().unwrap().push(request.clone());
                 let (vendor, base) = &*shared;
-                let passed = meter.map_or(Ok(()), |meter| {
+                let planned = store.lock().unwrap().pop_front().flatten();
+                let answer = planned.unwrap_or_else(|| match vendor.answer(&request, base) {
+                    Ok(answer) | Err(answer) => answer,
+                });
+                // What has not changed is not counted.
+                let passed = meter.filter(|_| answer.status != 304).map_or(Ok(()), |meter| {
                     meter.lock().unwrap().pass(&vendor.limits(&request))
                 });
                 let answer = match passed {
                     Err((limit, lasts)) => vendor.beyond(&limit, lasts),
-                    Ok(()) => {
-                        let planned = store.lock().unwrap().pop_front().flatten();
-                        planned.unwrap_or_else(|| match vendor.answer(&request, base) {
-                            Ok(answer) | Err(answer) => answer,
-                        })
-                    }
+                    Ok(()) => answer,
                 };
                 answer.response()
             }

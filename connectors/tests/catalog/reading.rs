@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeZone, Utc};
 use connectors::Connector;
 use connectors::read::{
-    Ask, Checkpoint, ErrorKind, Gate, HeldBack, Pacer, ReadContext, ReadError, ReadLimits, ReadRequest,
+    Ask, Checkpoint, ErrorKind, Gate, HeldBack, Pacer, Page, ReadContext, ReadError, ReadLimits, ReadRequest,
     RetryMode, Seen, Selection, Told,
 };
 use futures::StreamExt;
@@ -205,6 +205,7 @@ impl Reader<'_> {
             config: self.config.clone(),
             checkpoint: Checkpoint::default(),
             full_refresh: false,
+            selection: Selection::default(),
         };
         let mut pages = self.connector.read(context, request)?;
         let mut count = 0;
@@ -252,6 +253,22 @@ impl Reader<'_> {
         let took = clock.monotonic() - began;
         assert!((takes..takes * 2).contains(&took), "{stream} took {took:?}");
         refused
+    }
+
+    /// Reads a stream unless it is as it was when it gave these validators: how many records it has, and its last page.
+    pub(crate) async fn unless(&self, stream: &str, validators: Option<&Value>) -> (usize, Page) {
+        let context = context(self.fake, Arc::<Listening>::default());
+        let request = ReadRequest {
+            stream: stream.to_owned(),
+            config: self.config.clone(),
+            checkpoint: Checkpoint::default(),
+            full_refresh: true,
+            selection: Selection::default(),
+        };
+        let pages = self.connector.read_unless(&context, request, validators).unwrap();
+        let mut pages: Vec<_> = pages.map(Result::unwrap).collect().await;
+        let count = pages.iter().map(|page| page.records.len()).sum();
+        (count, pages.pop().unwrap())
     }
 
     /// As [`Self::read`], where nothing may go wrong.

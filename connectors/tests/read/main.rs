@@ -26,4 +26,5 @@ mod rotation;
 mod running;
 mod soap;
 mod storage;
+mod unchanged;
 mod upstream;

@@ -64,19 +64,25 @@ pub(crate) async fn open(
     row.ok_or_else(|| DbErr::RecordNotFound("stream state".to_owned()))
 }
 
-/// Moves a stream's checkpoint.
+/// Moves a stream's checkpoint. Unless the stream is as it was, its validators are forgotten: what was written is more than
+/// what they were given for.
 pub(crate) async fn checkpoint(
     connection: &impl ConnectionTrait,
     stream: i64,
     state: Option<&Value>,
     resume: Option<&Value>,
+    unchanged: bool,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let statement = Sql::new(connection.get_database_backend())
+    let mut sql = Sql::new(connection.get_database_backend())
         .text("UPDATE stream_state SET state = ")
         .bind(state.cloned())
         .text(", resume = ")
-        .bind(resume.cloned())
+        .bind(resume.cloned());
+    if !unchanged {
+        sql = sql.text(", validators = NULL");
+    }
+    let statement = sql
         .text(", updated_at = ")
         .bind(Timestamp::from(now))
         .text(" WHERE id = ")
@@ -118,16 +124,21 @@ pub(crate) async fn watched(
         .await
 }
 
-/// Closes a stream at its end: no position inside a slice remains.
+/// Closes a stream at its end: no position inside a slice remains. Validators that it ended with are kept.
 pub(crate) async fn close(
     connection: &impl ConnectionTrait,
     stream: i64,
     marking: bool,
+    validators: Option<Value>,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let statement = Sql::new(connection.get_database_backend())
+    let mut sql = Sql::new(connection.get_database_backend())
         .text("UPDATE stream_state SET resume = NULL, marking = ")
-        .bind(marking)
+        .bind(marking);
+    if let Some(validators) = validators {
+        sql = sql.text(", validators = ").bind(validators);
+    }
+    let statement = sql
         .text(", updated_at = ")
         .bind(Timestamp::from(now))
         .text(" WHERE id = ")

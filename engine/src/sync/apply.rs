@@ -11,7 +11,7 @@ use platform::database::{Durability, WriteTransaction};
 use sea_orm::DbErr;
 use serde_json::json;
 
-use super::checkpoint::the_end;
+use super::checkpoint::{the_end, unchanged};
 use super::diff::{Prepared, batches};
 use crate::Engine;
 use crate::queue::Claim;
@@ -57,10 +57,13 @@ pub(super) struct Applier<'a> {
 }
 
 /// What was written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Applied {
     pub(super) done: SyncProgress,
     pub(super) cancel_requested: bool,
+    /// The last page was among them, and said so.
+    pub(super) unchanged: bool,
+    pub(super) validators: Option<serde_json::Value>,
 }
 
 /// Begins a transaction in which the run is held, and says whether somebody asked to cancel it.
@@ -83,6 +86,7 @@ impl Applier<'_> {
         let mut lines = Vec::new();
         let mut letters = Vec::new();
         let mut records = Vec::with_capacity(pages.len());
+        let (mut as_it_was, mut validators) = (false, None);
         for page in &mut pages {
             done.pages += 1;
             done.records_read += page.read;
@@ -93,7 +97,9 @@ impl Applier<'_> {
             self.note(&page.notes, &mut lines);
             checkpoint = std::mem::take(&mut page.checkpoint);
             if page.last {
-                checkpoint.resume = Some(the_end());
+                as_it_was = page.unchanged;
+                validators = page.validators.take();
+                checkpoint.resume = Some(if as_it_was { unchanged() } else { the_end() });
             }
             records.push(page.take_records());
         }
@@ -125,7 +131,15 @@ impl Applier<'_> {
         }
         rejected::insert(&transaction, self.engine, self.claim.row(), self.stream, letters).await?;
         let Checkpoint { state, resume } = &checkpoint;
-        stream_state::checkpoint(&transaction, self.stream_id, state.as_ref(), resume.as_ref(), now).await?;
+        stream_state::checkpoint(
+            &transaction,
+            self.stream_id,
+            state.as_ref(),
+            resume.as_ref(),
+            as_it_was,
+            now,
+        )
+        .await?;
         run_streams::progress(
             &transaction,
             self.claim.hold(),
@@ -145,6 +159,8 @@ impl Applier<'_> {
         Ok(Applied {
             done,
             cancel_requested,
+            unchanged: as_it_was,
+            validators,
         })
     }
 

@@ -4,7 +4,7 @@
 //! the next one begins there. The *position* (a slice, a page token) is the run's own: another run never goes
 //! on from it, because it may come days later, and a page token then means nothing, or something else.
 //!
-//! The end of a stream is a position too. Between its last page and what follows from it (deletions, the stream's
+//! The end of a stream is a position too, and another one where the stream is as it was. Between its last page and what follows from it (deletions, the stream's
 //! status) a worker can die like anywhere else, and who goes on must not read everything again.
 
 use connectors::read::Checkpoint;
@@ -26,6 +26,10 @@ pub(super) struct Opened {
     pub(super) checkpoint: Checkpoint,
     /// The run has read the stream to its end already.
     pub(super) ended: bool,
+    /// The upstream said that the stream is as it was.
+    pub(super) unchanged: bool,
+    /// What the upstream may be asked with whether it is.
+    pub(super) validators: Option<Value>,
     pub(super) generation: i64,
     pub(super) marking: bool,
     pub(super) cancel_requested: bool,
@@ -38,8 +42,9 @@ pub(super) fn the_end() -> Value {
     json!("end")
 }
 
-fn is_the_end(position: &Value) -> bool {
-    *position == the_end()
+/// The position behind the only page of a stream that is as it was: nothing was seen, and nothing is gone.
+pub(super) fn unchanged() -> Value {
+    json!("unchanged")
 }
 
 /// Opens a stream.
@@ -49,7 +54,9 @@ pub(super) async fn open(engine: &Engine, claim: &Claim, stream: &str) -> Result
     let (integration, mode) = (claim.integration_id(), claim.row().mode);
     let row = stream_state::open(&transaction, integration, stream, claim.id(), mode, now).await?;
     run_streams::set_status(&transaction, claim.id(), stream, SyncRunStatus::Running).await?;
-    let ended = row.resume.as_ref().is_some_and(is_the_end);
+    let stands_at = |end: Value| row.resume.as_ref().is_some_and(|position| *position == end);
+    let unchanged = stands_at(unchanged());
+    let ended = unchanged || stands_at(the_end());
     let message = match (row.resume.is_some(), mode) {
         _ if ended => "going on from the stream's end",
         (true, _) => "going on from the checkpoint",
@@ -71,6 +78,8 @@ pub(super) async fn open(engine: &Engine, claim: &Claim, stream: &str) -> Result
             resume: row.resume.filter(|_| !ended),
         },
         ended,
+        unchanged,
+        validators: row.validators,
         generation: row.generation,
         marking: row.marking,
         cancel_requested,

@@ -37,14 +37,30 @@ fn is_suspicious(gone: i64, of: i64) -> bool {
     gone >= SUSPICIOUS_RECORDS && gone as f64 > of as f64 * SUSPICIOUS_SHARE
 }
 
+/// How a stream was read to its end.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) full_refresh: bool,
+    pub(super) generation: i64,
+    /// The upstream says that it is as it was: nothing was seen because nothing is new, and nothing is gone.
+    pub(super) unchanged: bool,
+    /// What the next run is to ask with whether it has changed.
+    pub(super) kept: Option<serde_json::Value>,
+}
+
 /// Ends a stream that was read to its end.
 pub(super) async fn finish(
     applier: &Applier<'_>,
-    full_refresh: bool,
-    generation: i64,
+    end: End,
     line: LogLine,
     stop: &StopSignals,
 ) -> Result<(), Ending> {
+    let End {
+        full_refresh,
+        generation,
+        unchanged,
+        kept,
+    } = end;
     let Applier {
         engine,
         claim,
@@ -54,7 +70,7 @@ pub(super) async fn finish(
     } = *applier;
     let mut lines = vec![line];
     let mut held = 0;
-    if full_refresh && applier.marking.is_some() {
+    if full_refresh && applier.marking.is_some() && !unchanged {
         // Nobody but this run writes its records, so what a reader counts is what the transactions will find.
         let counted = deletions::count(engine.db.reader(), stream_id, generation).await;
         let (live, seen) = counted.map_err(|error| Ending::from(ApplyError::from(error)))?;
@@ -82,7 +98,9 @@ pub(super) async fn finish(
             ));
         }
     }
-    close(applier, full_refresh, held, lines)
+    // While deletions are held, more is stored than was read.
+    let kept = kept.filter(|_| held == 0);
+    close(applier, full_refresh, held, kept, lines)
         .await
         .map_err(Ending::from)?;
     if full_refresh {
@@ -149,6 +167,7 @@ async fn close(
     applier: &Applier<'_>,
     full_refresh: bool,
     held: i64,
+    kept: Option<serde_json::Value>,
     lines: Vec<LogLine>,
 ) -> Result<(), ApplyError> {
     let Applier {
@@ -163,7 +182,7 @@ async fn close(
     let now = engine.clock.now();
     run_streams::complete(&transaction, claim.id(), stream).await?;
     let keeps_marking = if full_refresh { held > 0 } else { marking.is_some() };
-    stream_state::close(&transaction, stream_id, keeps_marking, now).await?;
+    stream_state::close(&transaction, stream_id, keeps_marking, kept, now).await?;
     if held > 0 {
         deletions::hold_back(&transaction, claim.id(), held).await?;
     }

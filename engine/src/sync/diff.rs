@@ -30,6 +30,9 @@ pub(super) struct Prepared {
     pub(super) checkpoint: Checkpoint,
     /// Nothing follows it.
     pub(super) last: bool,
+    /// What the upstream said of the stream as a whole.
+    pub(super) unchanged: bool,
+    pub(super) validators: Option<Value>,
     pub(super) stats: PageStats,
     pub(super) notes: Vec<Note>,
     /// What a glance at some of its records showed.
@@ -105,6 +108,8 @@ pub(super) fn prepare(page: Page, identity: &Identity) -> Prepared {
         rejected,
         checkpoint: page.checkpoint,
         last: page.last,
+        unchanged: page.unchanged,
+        validators: page.validators,
         stats: page.stats,
         notes: page.notes,
         observed,
@@ -191,6 +196,8 @@ mod tests {
             stats: PageStats::default(),
             notes: Vec::new(),
             last: false,
+            validators: None,
+            unchanged: false,
         }
     }
 

@@ -27,6 +27,7 @@ mod plan;
 mod read;
 mod source;
 mod stream;
+mod unchanged;
 
 pub(crate) use apply::ApplyError;
 pub(crate) use deletions::apply_approved;

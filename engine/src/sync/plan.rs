@@ -7,6 +7,7 @@ use connectors::error::{ErrorKind as ReadKind, ReadError};
 use connectors::read::{Checkpoint, Gate, ReadRequest, RetryMode, Selection};
 use connectors::schema::Declared;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::ending::{Ending, sync_error};
@@ -24,6 +25,7 @@ pub(super) struct Configured {
     gate: Arc<UpstreamGate>,
     connector: Connector,
     config: Value,
+    identity: String,
 }
 
 /// What the claim reads.
@@ -76,11 +78,23 @@ pub(super) async fn load(engine: &Engine, claim: &Claim) -> Result<Configured, S
         format!("{run}/{fence}"),
     ));
     Ok(Configured {
+        identity: identity(&row),
         gate,
         engine: engine.clone(),
         connector,
         config,
     })
+}
+
+/// The connector's version and the configuration, the secrets as they are sealed: no digest of a secret itself is kept.
+fn identity(row: &entity::integration::Model) -> String {
+    let config = row.config.to_string();
+    let mut digest = Sha256::new();
+    digest.update(row.connector_id.uuid());
+    digest.update(config.len().to_le_bytes());
+    digest.update(config);
+    digest.update(row.secrets.as_deref().unwrap_or_default());
+    hex::encode(digest.finalize())
 }
 
 impl Configured {
@@ -98,11 +112,16 @@ impl Configured {
 }
 
 impl Source for Configured {
+    fn identity(&self) -> Option<&str> {
+        Some(&self.identity)
+    }
+
     fn open(
         &self,
         stream: &str,
         checkpoint: Checkpoint,
         full_refresh: bool,
+        validators: Option<&Value>,
         cancel: CancellationToken,
     ) -> Result<StreamSource, ReadError> {
         let described = self
@@ -127,7 +146,7 @@ impl Source for Configured {
             full_refresh,
             selection: Selection::default(),
         };
-        let pages = self.connector.read(&context, request)?;
+        let pages = self.connector.read_unless(&context, request, validators)?;
         Ok(StreamSource {
             primary_key: described.primary_key.clone(),
             declared: Declared::of(&described.json_schema),

@@ -3,6 +3,7 @@
 use connectors::error::ReadError;
 use connectors::read::{Checkpoint, PageStream};
 use connectors::schema::Declared;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 /// A stream, ready to be read.
@@ -18,7 +19,12 @@ pub struct StreamSource {
 
 /// Something with streams that can be read: a connector with an integration's configuration.
 pub trait Source: Send + Sync {
-    /// Begins to read a stream.
+    /// What it is, so that anything else of which it is not the same has another name; none: nothing is remembered of it.
+    fn identity(&self) -> Option<&str> {
+        None
+    }
+
+    /// Begins to read a stream; with validators of this very source, only if it has changed since they were given.
     ///
     /// # Errors
     /// When there is no such stream, or its configuration cannot work.
@@ -27,6 +33,7 @@ pub trait Source: Send + Sync {
         stream: &str,
         checkpoint: Checkpoint,
         full_refresh: bool,
+        validators: Option<&Value>,
         cancel: CancellationToken,
     ) -> Result<StreamSource, ReadError>;
 }

@@ -3,12 +3,12 @@
 use connectors::read::Checkpoint;
 use connectors::schema::{Declared, Observed};
 use entity::words::{LogLevel, SyncMode};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::apply::{Applied, Applier};
 use super::read::{Group, Reading};
-use super::{Ending, Source, StopSignals, Tally, checkpoint, deletions, drift};
+use super::{Ending, Source, StopSignals, Tally, checkpoint, deletions, drift, unchanged};
 use crate::Engine;
 use crate::queue::Claim;
 use crate::runs::SyncProgress;
@@ -49,19 +49,35 @@ pub(super) async fn run(
         },
         observed: Observed::default(),
     };
-    let total = if opened.ended {
-        SyncProgress::default()
-    } else {
-        let (total, declared) = read(&mut applier, source, opened.checkpoint, stop, tally).await?;
-        drift::judge(&applier, &declared, &opened.watch)
+    let full_refresh = is_full_refresh(claim);
+    let mut outcome = Outcome {
+        unchanged: opened.unchanged,
+        ..Outcome::default()
+    };
+    if !opened.ended {
+        let validators = unchanged::recall(&opened, source.identity(), full_refresh);
+        outcome = read(
+            &mut applier,
+            source,
+            opened.checkpoint,
+            validators.as_ref(),
+            stop,
+            tally,
+        )
+        .await?;
+        drift::judge(&applier, &outcome.declared, &opened.watch)
             .await
             .map_err(Ending::from)?;
-        total
-    };
+    }
+    let total = &outcome.total;
     let seconds = (engine.clock.monotonic() - began).as_secs_f64();
     let line = LogLine::new(
         LogLevel::Info,
-        "stream read to its end",
+        if outcome.unchanged {
+            "the upstream says that the stream has not changed"
+        } else {
+            "stream read to its end"
+        },
         json!({
             "stream": stream, "seconds": (seconds * 1000.0).round() / 1000.0, "pages": total.pages,
             "records_read": total.records_read, "records_added": total.records_added,
@@ -69,21 +85,43 @@ pub(super) async fn run(
             "records_failed": total.records_failed,
         }),
     );
-    deletions::finish(&applier, is_full_refresh(claim), opened.generation, line, stop).await
+    // What failed is not stored, and comes again only if it is read again.
+    let all_stored = total.records_failed == 0;
+    let validators = outcome.validators.take().filter(|_| all_stored);
+    let kept = validators
+        .zip(source.identity())
+        .and_then(|(validators, source)| unchanged::remember(validators, source, full_refresh));
+    let end = deletions::End {
+        full_refresh,
+        generation: opened.generation,
+        unchanged: outcome.unchanged,
+        kept,
+    };
+    deletions::finish(&applier, end, line, stop).await
+}
+
+/// What came of reading a stream.
+#[derive(Default)]
+struct Outcome {
+    total: SyncProgress,
+    declared: Declared,
+    validators: Option<Value>,
+    unchanged: bool,
 }
 
 fn is_full_refresh(claim: &Claim) -> bool {
     claim.row().mode == SyncMode::FullRefresh
 }
 
-/// Reads and writes every page that is left; gives what was done, and what the records were declared to be.
+/// Reads and writes every page that is left.
 async fn read(
     applier: &mut Applier<'_>,
     source: &dyn Source,
     from: Checkpoint,
+    validators: Option<&Value>,
     stop: &StopSignals,
     tally: &mut Tally,
-) -> Result<(SyncProgress, Declared), Ending> {
+) -> Result<Outcome, Ending> {
     let Applier {
         engine,
         claim,
@@ -94,10 +132,13 @@ async fn read(
     let reading = CancellationToken::new();
     let _stop_reading = reading.clone().drop_guard();
     let pages = source
-        .open(stream, from, is_full_refresh(claim), reading)
+        .open(stream, from, is_full_refresh(claim), validators, reading)
         .map_err(|error| Ending::from_read(error, Some(stream)))?;
     let mut pages = Reading::begin(engine, pages, stream, claim);
-    let mut total = SyncProgress::default();
+    let mut outcome = Outcome {
+        declared: pages.identity.declared.clone(),
+        ..Outcome::default()
+    };
     loop {
         let mut group = Group::default();
         let ended = tokio::select! {
@@ -127,7 +168,9 @@ async fn read(
         tally.pages += applied.done.pages;
         tally.read += applied.done.records_read;
         tally.failed += applied.done.records_failed;
-        add(&mut total, &applied.done);
+        add(&mut outcome.total, &applied.done);
+        outcome.unchanged = applied.unchanged;
+        outcome.validators = applied.validators;
         if applied.cancel_requested {
             return Err(Ending::Cancelled);
         }
@@ -135,7 +178,7 @@ async fn read(
             return Err(Ending::failed(tally.over_budget_error(stream)));
         }
     }
-    Ok((total, pages.identity.declared.clone()))
+    Ok(outcome)
 }
 
 /// Writes a group. It is not interrupted by a cancellation or a drain, both of which can wait for a

@@ -53,6 +53,7 @@ impl Source for Upstream {
         stream: &str,
         checkpoint: Checkpoint,
         full_refresh: bool,
+        _validators: Option<&Value>,
         cancel: CancellationToken,
     ) -> Result<StreamSource, ReadError> {
         let asked = (stream.to_owned(), checkpoint.clone(), full_refresh);
@@ -94,6 +95,8 @@ impl Source for Upstream {
                     },
                     notes: Vec::new(),
                     last: index + 1 == count,
+                    validators: None,
+                    unchanged: false,
                 };
                 match step {
                     Step::Page(records) => Some(Ok(page(records, Vec::new()))),

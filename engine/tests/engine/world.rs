@@ -240,6 +240,7 @@ impl World {
             generation: Set(0),
             marking: Set(false),
             schema_watch: Set(None),
+            validators: Set(None),
             updated_at: Set(self.engine.timestamp()),
         };
         let id = row.insert(&transaction).await.unwrap().id;

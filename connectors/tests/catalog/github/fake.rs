@@ -5,12 +5,15 @@
 //!   <https://docs.github.com/rest/using-the-rest-api/getting-started-with-the-rest-api>
 //! - pages: <https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api>
 //! - limits: <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>
+//! - conditional requests, which cost nothing where nothing has changed:
+//!   <https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate>
 //! - errors: <https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api>
 //! - the lists: <https://docs.github.com/rest/issues>, <https://docs.github.com/rest/pulls>,
 //!   <https://docs.github.com/rest/commits>, <https://docs.github.com/rest/releases>,
 //!   <https://docs.github.com/rest/branches>, <https://docs.github.com/rest/repos/repos>
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -212,6 +215,17 @@ fn page(request: &Request, items: Vec<Value>, address: &str) -> Result<Answer, A
     Ok(limits(answer, 4_999, 1_500))
 }
 
+/// The answer with its entity tag, or that it is the one that is known. It is a weak tag, as GitHub's are.
+fn validated(request: &Request, answer: Answer) -> Answer {
+    let mut hasher = DefaultHasher::new();
+    answer.body().to_string().hash(&mut hasher);
+    let tag = format!("W/\"{:064x}\"", hasher.finish());
+    if request.header("if-none-match") == Some(&tag) {
+        return limits(Answer::new(304, Value::Null), 4_999, 1_500).with("etag", tag);
+    }
+    answer.with("etag", tag)
+}
+
 fn limits(answer: Answer, remaining: u32, seconds: u32) -> Answer {
     answer
         .with("x-ratelimit-limit", 5_000)
@@ -255,13 +269,11 @@ impl Vendor for GitHub {
             if let Some(name) = request.stranger(&[]) {
                 return Err(invalid(&format!("{name} is not a parameter of a repository")));
             }
-            return Ok(limits(
-                Answer::new(200, self::repository(repository)),
-                4_999,
-                1_500,
-            ));
+            let answer = limits(Answer::new(200, self::repository(repository)), 4_999, 1_500);
+            return Ok(validated(request, answer));
         }
-        self.list(request, repository, &list, base)
+        let answer = self.list(request, repository, &list, base)?;
+        Ok(validated(request, answer))
     }
 
     fn limits(&self, _: &Request) -> Vec<Limit> {

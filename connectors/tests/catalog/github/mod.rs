@@ -204,6 +204,37 @@ async fn the_budget_keeps_below_both_limits() {
 }
 
 #[tokio::test]
+async fn a_repository_of_which_nothing_has_changed_costs_no_request() {
+    let clock = ManualClock::at(now());
+    let github = GitHub::with(80);
+    let fake = Fake::timed(github.clone().with_hour(3), &clock).await;
+    let mut config = config(&fake);
+    config["repositories"] = json!([REPOSITORIES[0]]);
+    let reader = reader(&fake, config);
+    let (count, first) = reader.unless("labels", None).await;
+    let kept = first.validators.unwrap();
+    assert_eq!((count, first.unchanged), (80, false));
+    for _ in 0..10 {
+        let (count, last) = reader.unless("labels", Some(&kept)).await;
+        assert_eq!(
+            (count, last.unchanged),
+            (0, true),
+            "three requests an hour, and these are none"
+        );
+    }
+    github.make(REPOSITORIES[0], "/labels", 81, 0);
+    let (count, last) = reader.unless("labels", Some(&kept)).await;
+    assert_eq!((count, last.unchanged), (81, false));
+    assert_ne!(last.validators.unwrap(), kept);
+    for serial in 82..=101 {
+        github.make(REPOSITORIES[0], "/labels", serial, 0);
+    }
+    clock.advance(Duration::from_secs(3_600));
+    let (count, last) = reader.unless("labels", None).await;
+    assert_eq!((count, last.validators), (101, None), "two pages are two answers");
+}
+
+#[tokio::test]
 async fn the_last_answer_of_the_hour_is_a_good_one() {
     let fake = Fake::start(GitHub::with(1)).await;
     fake.plan(0, fake::last_of_the_hour());
