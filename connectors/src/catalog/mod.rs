@@ -39,6 +39,10 @@ const SHIPPED: &[ShippedManifest] = &[
         yaml: include_str!("salesforce.yaml"),
     },
     ShippedManifest {
+        slug: "salesforce-bulk",
+        yaml: include_str!("salesforce-bulk.yaml"),
+    },
+    ShippedManifest {
         slug: "sample",
         yaml: include_str!("sample.yaml"),
     },

@@ -4,8 +4,8 @@
 //! it is read to its end, becomes one JSON text, and everything that knows JSON goes on from there, the paginator
 //! included. *Rows* (CSV, JSON Lines, lines, the items of an array, the files of a ZIP) mean something each: they are
 //! cut while the bytes come, a batch at a time, so that an export costs the memory of a batch and not of itself.
-//! No stream that pages has rows (the reference refuses it, and so does the loader), and so nobody asks of rows what
-//! comes after them.
+//! What comes after rows is told by the head of their answer or not at all: the loader refuses a paginator that looks at
+//! rows, which are gone by then.
 //!
 //! Every decoder is a [`Stage`]: bytes are pushed in, rows (or, for what unpacks, bytes for the next stage) come out,
 //! and what is unpacked is counted against the bound of a body. Readers that pull (`csv::Reader`, `GzDecoder` as

@@ -78,6 +78,8 @@ pub(crate) struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: Value,
+    /// The body is a text that is no JSON.
+    csv: bool,
 }
 
 impl Answer {
@@ -86,6 +88,14 @@ impl Answer {
             status,
             headers: Vec::new(),
             body,
+            csv: false,
+        }
+    }
+
+    pub(crate) fn csv(text: String) -> Self {
+        Self {
+            csv: true,
+            ..Self::new(200, Value::String(text))
         }
     }
 
@@ -99,17 +109,18 @@ impl Answer {
     }
 
     fn response(&self) -> Response<Body> {
-        let mut response = Response::builder()
-            .status(self.status)
-            .header("content-type", "application/json");
+        let mut response = Response::builder().status(self.status).header(
+            "content-type",
+            if self.csv { "text/csv" } else { "application/json" },
+        );
         for (name, value) in &self.headers {
             response = response.header(name, value);
         }
         // An answer that something has not changed has no body.
-        let body = if self.status == 304 {
-            String::new()
-        } else {
-            self.body.to_string()
+        let body = match &self.body {
+            _ if self.status == 304 => String::new(),
+            Value::String(text) if self.csv => text.clone(),
+            body => body.to_string(),
         };
         response.body(Body::from(body)).unwrap()
     }

@@ -59,6 +59,11 @@ fn the_catalogues_page_says_what_limits_are_kept() {
             "salesforce" => json!({ "domain": "https://example.my.salesforce.com", "credentials": {
                 "auth_type": "client_credentials", "client_id": "i", "client_secret": "s",
             }}),
+            "salesforce-bulk" => {
+                json!({ "domain": "https://example.my.salesforce.com", "objects": ["Account"],
+                    "credentials": { "auth_type": "client_credentials", "client_id": "i", "client_secret": "s" },
+                })
+            }
             "slack" => json!({ "token": "xoxb-1" }),
             "stripe" => json!({ "api_key": "rk_live_1" }),
             _ => {

@@ -113,6 +113,30 @@ impl Clock for Hasty {
     }
 }
 
+/// A clock that stands still, but for the wait between two polls of a job, which is over at once.
+#[derive(Debug)]
+struct Polled(ManualClock);
+
+const POLL: Duration = Duration::from_secs(5);
+
+impl Clock for Polled {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        if duration != POLL {
+            return self.0.sleep(duration);
+        }
+        self.0.advance(duration);
+        Box::pin(tokio::task::yield_now())
+    }
+}
+
 fn context(fake: &Fake, gate: Arc<dyn Gate>) -> ReadContext {
     to(vec![fake.address], gate)
 }
@@ -132,7 +156,7 @@ fn to(allow_addresses: Vec<std::net::SocketAddr>, gate: Arc<dyn Gate>) -> ReadCo
     ReadContext {
         folders: Default::default(),
         http: HttpClient::new(policy, HttpLimits::default()).unwrap(),
-        clock: ManualClock::at(now()).shared(),
+        clock: Arc::new(Polled(ManualClock::at(now()))),
         random: SystemRandom::shared(),
         retry: RetryMode::LeaveToCaller,
         gate: Some(gate),
@@ -196,6 +220,19 @@ impl Reader<'_> {
             }
         }
         panic!("the vendor asks for patience without an end: {:?}", got.waits);
+    }
+
+    /// Finds out which streams there are.
+    pub(crate) async fn configure(&mut self) {
+        let context = context(self.fake, Arc::<Listening>::default());
+        let configured = self.connector.configured(&context, &self.config).await;
+        self.connector = configured.unwrap();
+    }
+
+    /// Reads a stream until it ends or anything goes wrong, and counts its records.
+    pub(crate) async fn once(&self, stream: &str) -> Result<usize, ReadError> {
+        self.through(stream, &context(self.fake, Arc::<Listening>::default()))
+            .await
     }
 
     /// Reads a stream until it ends or something goes wrong, and counts its records.
@@ -296,7 +333,9 @@ impl Reader<'_> {
             if let Err(error) = validator.validate(record) {
                 panic!("{stream}: {error} in {record:#}");
             }
-            for field in record.as_object().unwrap().keys() {
+            // Where the schema is asked for, it is the description that records were cast by.
+            let asked_for = described.json_schema["properties"].is_null();
+            for field in record.as_object().unwrap().keys().filter(|_| !asked_for) {
                 let known = &described.json_schema["properties"][field];
                 assert!(!known.is_null(), "{stream}: the schema does not describe {field}");
             }

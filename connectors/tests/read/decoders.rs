@@ -429,6 +429,37 @@ async fn a_slow_consumer_is_not_a_slow_upstream() {
     assert_eq!(read, 5_000);
 }
 
+#[tokio::test]
+async fn rows_are_paged_by_what_the_answer_s_head_says() {
+    let upstream = Upstream::start(|seen| {
+        let part = seen.number("part").unwrap_or(1);
+        let mut answer = answer(200, format!("id\n{part}1\n{part}2\n"));
+        let next = if part < 3 {
+            (part + 1).to_string()
+        } else {
+            "null".to_owned()
+        };
+        answer.headers_mut().insert("x-next", next.parse().unwrap());
+        answer
+    })
+    .await;
+    let retriever = r#"decoder: {type: CsvDecoder}
+paginator:
+  type: DefaultPaginator
+  page_token_option: {type: RequestOption, inject_into: request_parameter, field_name: part}
+  pagination_strategy:
+    type: CursorPagination
+    cursor_value: "{{ headers['x-next'] }}"
+    stop_condition: "{{ headers['x-next'] == 'null' }}""#;
+    let yaml =
+        items(&upstream.base(), "/items", retriever, "").replace("field_path: [data]", "field_path: []");
+    let read = read_all(&upstream, &yaml, json!({})).await;
+    let ids: Vec<_> = records(&read).iter().map(|record| record["id"].clone()).collect();
+    assert_eq!(ids, ["11", "12", "21", "22", "31", "32"]);
+    assert_eq!(upstream.lines(), ["/items", "/items?part=2", "/items?part=3"]);
+    cut_everywhere(&upstream, &yaml, json!({}), None).await;
+}
+
 fn fault(retriever: &str) -> String {
     let yaml = items("http://127.0.0.1", "/items", retriever, "");
     let faults = Connector::parse(&yaml).unwrap_err();
@@ -441,6 +472,10 @@ fn fault(retriever: &str) -> String {
 fn what_a_decoder_cannot_do_is_said_when_the_manifest_is_loaded() {
     let paged = "decoder: {type: CsvDecoder}
 paginator: {type: DefaultPaginator, pagination_strategy: {type: PageIncrement, page_size: 1}}";
+    let by_rows = paged.replace(
+        "{type: PageIncrement, page_size: 1}",
+        "{type: CursorPagination, cursor_value: \"{{ last_record.id }}\"}",
+    );
     for (retriever, expected) in [
         (
             "decoder: {type: CsvDecoder, encoding: klingon}",
@@ -471,7 +506,8 @@ paginator: {type: DefaultPaginator, pagination_strategy: {type: PageIncrement, p
             "decoder: {type: JsonItemsDecoder, items_path: \"$.a[*]\"}",
             "it has to be the names on the way to the array, joined by dots",
         ),
-        (paged, "cannot be paged"),
+        (paged, "cannot be paged by what is in it"),
+        (&by_rows, "cannot be paged by what is in it"),
     ] {
         let said = fault(retriever);
         assert!(said.contains(expected), "{retriever}: {said}");

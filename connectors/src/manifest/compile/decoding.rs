@@ -1,7 +1,9 @@
 //! Decoders.
 
 use super::super::component::Component;
-use super::super::components::{Charset, CsvFormat, Decoder, Extractor};
+use super::super::components::{
+    Charset, Condition, CsvFormat, Decoder, DefaultPaginator, Extractor, PaginationStrategy, Text,
+};
 use super::super::slot::Slot;
 use crate::decode;
 
@@ -136,13 +138,24 @@ fn numbered(written: &str) -> Option<u8> {
     (byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0)).then_some(byte)
 }
 
-/// Refuses to look for the next page where there are rows; `None`: it was refused.
-pub(super) fn refuse_paging(component: &Component<'_>, field: &str, decoder: &Decoder) -> Option<()> {
+/// Refuses to look for the next page in rows, which are gone by then; `None`: it was refused. The head of the answer can
+/// be looked at.
+pub(super) fn refuse_paging(
+    component: &Component<'_>,
+    field: &str,
+    decoder: &Decoder,
+    paginator: Option<&DefaultPaginator>,
+) -> Option<()> {
     match component.field(field) {
-        Some(slot) if slot.type_name() == Some("DefaultPaginator") && decode::has_rows(decoder) => {
+        Some(slot)
+            if decode::has_rows(decoder)
+                && slot.type_name() == Some("DefaultPaginator")
+                && !paginator.is_some_and(|paginator| looks_at_the_head(&paginator.strategy)) =>
+        {
             slot.fault(
-                "a body that is read row by row (CSV, JSON Lines, lines, items, ZIP) cannot be paged; \
-                 use JsonDecoder or XmlDecoder, or leave the paginator out",
+                "a body that is read row by row (CSV, JSON Lines, lines, items, ZIP) cannot be paged by what is in it; \
+                 use CursorPagination with templates that look at headers alone, use JsonDecoder or XmlDecoder, or \
+                 leave the paginator out",
             );
             None
         }
@@ -164,4 +177,23 @@ pub(super) fn refuse_combining(
         return None;
     }
     Some(())
+}
+
+/// Whether nothing but the answer's headers tells what comes next.
+fn looks_at_the_head(strategy: &PaginationStrategy) -> bool {
+    let PaginationStrategy::Cursor {
+        cursor_value,
+        stop_condition,
+        ..
+    } = strategy
+    else {
+        return false;
+    };
+    let looks_further = |text: &Text| {
+        ["response", "last_record", "last_page_size"]
+            .into_iter()
+            .any(|name| text.template.mentions(name))
+    };
+    !looks_further(cursor_value)
+        && !matches!(stop_condition, Some(Condition::Computed(text)) if looks_further(text))
 }

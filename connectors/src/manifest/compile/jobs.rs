@@ -89,7 +89,8 @@ fn download(
     let partition_routers = component.or("partition_router", Vec::new(), partition_routers);
     let (extractor, file) = extracted?;
     let decoder = file.or(own)?;
-    refuse_paging(component, "download_paginator", &decoder)?;
+    let paging = paginator.as_ref().and_then(Option::as_ref);
+    refuse_paging(component, "download_paginator", &decoder, paging)?;
     refuse_combining(component, &extractor, &decoder)?;
     let mut record_selector = record_selector?;
     record_selector.extractor = extractor;

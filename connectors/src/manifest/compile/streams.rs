@@ -186,7 +186,8 @@ fn simple(
         );
         return None;
     }
-    refuse_paging(component, "paginator", &decoder)?;
+    let paging = paginator.as_ref().and_then(Option::as_ref);
+    refuse_paging(component, "paginator", &decoder, paging)?;
     if decoder != Decoder::Json && matches!(requester.body, RequestBody::Soap(_)) {
         component.fault("a SoapRequester's answer is JSON before a decoder sees it; leave the decoder out");
         return None;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime};
 use serde_json::{Value, json};
 
+use super::bulk::{self, Jobs};
 use crate::fake::{Answer, Limit, Request, Vendor, find};
 use crate::reading::days_ago;
 
@@ -38,12 +39,13 @@ pub(super) const OBJECTS: [(&str, &str, &str, usize); 12] = [
     ("users", "User", "005", 2_000),
 ];
 
-struct Row {
+#[derive(Clone)]
+pub(super) struct Row {
     object: &'static str,
-    id: i64,
+    pub(super) id: i64,
     /// Seconds of the epoch.
-    modified: i64,
-    deleted: bool,
+    pub(super) modified: i64,
+    pub(super) deleted: bool,
 }
 
 /// An organisation. Clones are the same organisation.
@@ -52,6 +54,7 @@ pub(super) struct Salesforce {
     rows: Arc<Mutex<Vec<Row>>>,
     /// How many access tokens were given out; the last one is good.
     tokens: Arc<Mutex<usize>>,
+    pub(super) jobs: Jobs,
     /// Requests of 24 hours, where the edition has others than 100,000.
     allowance: Option<usize>,
 }
@@ -84,6 +87,15 @@ impl Salesforce {
             modified,
             deleted,
         });
+    }
+
+    /// An object's records that are such.
+    pub(super) fn rows(&self, object: &str, such: impl Fn(&Row) -> bool) -> Vec<Row> {
+        let rows = self.rows.lock().unwrap();
+        rows.iter()
+            .filter(|row| row.object == object && such(row))
+            .cloned()
+            .collect()
     }
 
     /// Ends the session of the token that was given out last.
@@ -154,6 +166,12 @@ impl Vendor for Salesforce {
         let good = format!("Bearer 00Dxx0000001gPL!{}", self.tokens.lock().unwrap());
         if request.header("authorization") != Some(&good) {
             return Err(session_ended());
+        }
+        if let Some(rest) = request.path.strip_prefix("/services/data/v64.0/jobs/query") {
+            return self.jobs.answer(self, request, rest);
+        }
+        if let Some(rest) = request.path.strip_prefix("/services/data/v64.0/sobjects") {
+            return bulk::describe(request, rest);
         }
         let all = match request.path.as_str() {
             "/services/data/v64.0/query" => false,
@@ -287,7 +305,7 @@ fn shown(row: &Row, id: &str, custom: &[String]) -> Value {
     record
 }
 
-fn error(status: u16, code: &str, message: &str) -> Answer {
+pub(super) fn error(status: u16, code: &str, message: &str) -> Answer {
     Answer::new(status, json!([{ "message": message, "errorCode": code }]))
 }
 

@@ -1,5 +1,7 @@
 //! The Salesforce connector.
 
+mod bulk;
+mod by_job;
 mod fake;
 
 use std::time::Duration;
