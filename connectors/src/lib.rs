@@ -30,6 +30,8 @@ pub mod catalog;
 pub mod datetime;
 mod decode;
 pub mod error;
+#[cfg(test)]
+mod generated;
 mod http;
 pub mod json;
 pub mod key;

@@ -26,12 +26,48 @@ struct Fields {
 }
 
 pub(crate) fn parse(text: &str, format: &str) -> Result<(NaiveDateTime, Option<FixedOffset>), DateError> {
+    if let Some(twice) = repeated(format) {
+        return Err(DateError::new(format!(
+            "the format {format:?} has %{twice} twice"
+        )));
+    }
     let mut steps = 0;
     let fields = matched(text.as_bytes(), format.as_bytes(), Fields::default(), &mut steps)
         .ok_or_else(|| DateError::new(format!("time data {text:?} does not match format {format:?}")))?;
     let local =
         resolve(&fields).ok_or_else(|| DateError::new(format!("{text:?} is not a date that exists")))?;
     Ok((local, fields.offset))
+}
+
+/// What whole formats of the locale stand for.
+fn whole(directive: u8) -> Option<&'static str> {
+    match directive {
+        b'c' => Some("%a %b %d %H:%M:%S %Y"),
+        b'x' => Some("%m/%d/%y"),
+        b'X' => Some("%H:%M:%S"),
+        _ => None,
+    }
+}
+
+/// The directive that a format has twice. To Python each is a group of a name of its own, and a name is there once.
+fn repeated(format: &str) -> Option<char> {
+    let mut seen = 0_u128;
+    let mut bytes = format.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            continue;
+        }
+        let directive = bytes.next()?;
+        let one = [directive];
+        let own = whole(directive).map_or(&one[..], str::as_bytes);
+        for letter in own.iter().filter(|byte| byte.is_ascii_alphabetic()) {
+            if seen & (1 << letter) != 0 {
+                return Some(char::from(*letter));
+            }
+            seen |= 1 << letter;
+        }
+    }
+    None
 }
 
 /// Matches the format against the text. Python's directives overlap (`%d` is one digit or two), so each tries
@@ -62,14 +98,10 @@ fn matched(mut text: &[u8], mut format: &[u8], fields: Fields, steps: &mut u32) 
             .find_map(|taken| matched(text.get(taken..)?, rest.get(spaces..)?, fields, steps));
     }
     let (&directive, rest) = rest.split_first()?;
-    let whole = match directive {
-        b'%' => return matched(text.strip_prefix(b"%")?, rest, fields, steps),
-        b'c' => Some("%a %b %d %H:%M:%S %Y"),
-        b'x' => Some("%m/%d/%y"),
-        b'X' => Some("%H:%M:%S"),
-        _ => None,
-    };
-    if let Some(whole) = whole {
+    if directive == b'%' {
+        return matched(text.strip_prefix(b"%")?, rest, fields, steps);
+    }
+    if let Some(whole) = whole(directive) {
         return matched(text, &[whole.as_bytes(), rest].concat(), fields, steps);
     }
     let mut each = |length: usize, fields: Fields| matched(text.get(length..)?, rest, fields, steps);
@@ -170,7 +202,8 @@ impl Fields {
             b'm' => self.month = Some(value),
             b'd' => self.day = Some(value),
             b'j' => self.ordinal = Some(value),
-            b'H' => self.hour = Some(value),
+            // Of the two, the one that comes last counts.
+            b'H' => (self.hour, self.twelve) = (Some(value), None),
             b'I' => self.twelve = Some(value),
             b'M' => self.minute = value,
             b'S' => self.second = value,

@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
             '-' | '+' => {
                 let negative = self.take("-") || !self.take("+");
                 self.space();
-                let number = self.number()?;
+                let number = self.magnitude()?;
                 Some(if negative { negated(number) } else { number })
             }
             '0'..='9' => self.number(),
@@ -141,6 +141,22 @@ impl<'a> Reader<'a> {
             'b' | 'B' | 'r' | 'R' | 'u' | 'U' if prefixed(rest).is_some() => self.strings(),
             _ => self.word(),
         }
+    }
+
+    /// What a sign stands before: a number, in brackets or not.
+    fn magnitude(&mut self) -> Option<Literal> {
+        if !self.take("(") {
+            return self.number();
+        }
+        self.depth += 1;
+        if self.depth > MAX_NESTING {
+            return None;
+        }
+        self.space();
+        let number = self.magnitude()?;
+        self.space();
+        self.depth -= 1;
+        self.take(")").then_some(number)
     }
 
     fn word(&mut self) -> Option<Literal> {

@@ -46,7 +46,7 @@ mod sequences;
 mod statements;
 mod strings;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod value;
 mod wording;
 

@@ -2,7 +2,7 @@
 
 use super::arguments::{Args, items, string, text, text_or, whole};
 use super::ast::{Comparison, Operator};
-use super::comparison::{compare, equal};
+use super::comparison::{compare, equal, hashable};
 use super::fail::{Fail, Run};
 use super::operators::{MAX_LENGTH, binary};
 use super::predicates;
@@ -152,6 +152,7 @@ pub(crate) fn apply<'a>(name: &str, value: Val<'a>, args: Args<'a>) -> Run<Val<'
             let mut own = Vec::new();
             for item in items(&value)? {
                 let key = sort_key(&item, attribute.as_ref(), sensitive)?;
+                hashable(&key)?;
                 if !seen.iter().any(|seen| equal(seen, &key)) {
                     seen.push(key);
                     own.push(item);

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Reads, Scope, SliceView, Template, TemplateError, ValidTypes, Variable};
 
-fn with_scope<T>(given: &Value, act: impl FnOnce(Scope<'_>) -> T) -> T {
+pub(crate) fn with_scope<T>(given: &Value, act: impl FnOnce(Scope<'_>) -> T) -> T {
     let clock = ManualClock::at("2026-06-15T12:00:00Z".parse().unwrap());
     let random = SeededRandom::new(1);
     let empty = json!({});
@@ -40,7 +40,7 @@ fn with_scope<T>(given: &Value, act: impl FnOnce(Scope<'_>) -> T) -> T {
     act(scope)
 }
 
-fn outcome(result: Result<Value, TemplateError>) -> Value {
+pub(crate) fn outcome(result: Result<Value, TemplateError>) -> Value {
     match result {
         Ok(value) => json!({ "ok": value }),
         Err(TemplateError::Undefined(_)) => "undefined".into(),

@@ -25,6 +25,7 @@ mod recovery;
 mod rotation;
 mod running;
 mod soap;
+mod stops;
 mod storage;
 mod unchanged;
 mod upstream;
