@@ -31,6 +31,8 @@ pub mod datetime;
 mod decode;
 pub mod error;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod generated;
 mod http;
 pub mod json;
