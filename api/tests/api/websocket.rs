@@ -9,6 +9,8 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::fixture::Fixture;
@@ -188,6 +190,47 @@ async fn each_breach_of_the_protocol_has_its_code() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn another_subprotocol_is_not_spoken() {
+    let server = Fixture::start().await;
+    let mut socket = Socket::connect(&server, None).await;
+    assert_eq!(socket.hear().await, Said::Closed(4406));
+}
+
+#[tokio::test]
+async fn a_goodbye_is_answered() {
+    let server = Fixture::start().await;
+    let mut socket = Socket::open(&server).await;
+    let frame = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "".into(),
+    };
+    socket.0.send(Message::Close(Some(frame))).await.unwrap();
+    assert_eq!(socket.hear().await, Said::Closed(1000));
+}
+
+#[tokio::test]
+async fn complete_ends_an_operation_and_frees_its_id() {
+    let server = Fixture::start().await;
+    let mut socket = Socket::open(&server).await;
+    // Of an operation that is not there it says nothing, as when both sides complete at once.
+    socket.say(json!({ "type": "complete", "id": "1" })).await;
+    let watch = "subscription { eventPublished(types: [\"client.registered\"]) { id } }";
+    socket.subscribe("1", watch, json!({})).await;
+    socket.say(json!({ "type": "complete", "id": "1" })).await;
+    server.client("acme").await;
+    server.engine.events().relay().await.unwrap();
+    socket.say(json!({ "type": "pong" })).await;
+    socket.subscribe("1", "{ __typename }", json!({})).await;
+    let message = socket.message().await;
+    assert_eq!(
+        message["payload"]["data"],
+        json!({ "__typename": "Query" }),
+        "{message}"
+    );
+    assert_eq!(socket.message().await, json!({ "type": "complete", "id": "1" }));
 }
 
 #[tokio::test]

@@ -42,9 +42,11 @@ impl Close {
     }
 }
 
-/// Without a frame: the peer is gone already.
 enum End {
     Close(Close),
+    /// The peer closes: it waits for our half, and without it takes the end for an accident (1006).
+    Answer,
+    /// Without a frame: the peer is gone already.
     Gone,
 }
 
@@ -87,18 +89,24 @@ impl Connection {
         let end = self.run(&mut socket).instrument(span).await;
         // Streams first: nothing is read for a connection that is closing.
         self.operations.clear();
-        if let End::Close(Close { code, reason }) = end {
-            let frame = CloseFrame {
+        let frame = match end {
+            End::Close(Close { code, reason }) => Some(CloseFrame {
                 code,
                 reason: Utf8Bytes::from(cut(reason)),
+            }),
+            End::Answer => None,
+            End::Gone => return,
+        };
+        let goodbye = async {
+            let sent = match frame {
+                Some(frame) => socket.send(Message::Close(Some(frame))).await,
+                None => Ok(()),
             };
-            let goodbye = async {
-                let sent = socket.send(Message::Close(Some(frame))).await;
-                // Without reading to the end the kernel may throw away what the peer has not read yet.
-                while sent.is_ok() && matches!(socket.recv().await, Some(Ok(_))) {}
-            };
-            let _ = timeout(CLOSE_TIMEOUT, goodbye).await;
-        }
+            // Reading on sends the answer to a close; and without reading to the end the kernel may throw away what the
+            // peer has not read yet.
+            while sent.is_ok() && matches!(socket.recv().await, Some(Ok(_))) {}
+        };
+        let _ = timeout(CLOSE_TIMEOUT, goodbye).await;
     }
 
     async fn run(&mut self, socket: &mut WebSocket) -> End {
@@ -141,7 +149,7 @@ impl Connection {
             Message::Text(text) => self.understand(socket, text.as_str()).await,
             Message::Binary(_) => Err(Close::new(4400, "Messages are text").into()),
             Message::Ping(_) | Message::Pong(_) => Ok(()),
-            Message::Close(_) => Err(End::Gone),
+            Message::Close(_) => Err(End::Answer),
         }
     }
 
