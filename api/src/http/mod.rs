@@ -12,6 +12,7 @@ mod metrics;
 mod pages;
 mod request;
 mod request_id;
+mod trace_context;
 mod websocket;
 
 use std::sync::Arc;

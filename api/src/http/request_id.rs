@@ -1,6 +1,7 @@
 //! The request's id, in and out.
 //!
-//! A caller (or a proxy) may send `X-Request-Id`; otherwise we make one. It is on the answer, in every log
+//! A caller (or a proxy) may send `X-Request-Id`; otherwise it is the trace's that the request belongs to, or one that we
+//! make. It is on the answer, in every log
 //! line of the request, in every error as `correlationId`, and on the runs and events that the request
 //! caused, so one value leads from a complaint to its log. This middleware is also where a panic ends: it is the
 //! innermost place that still knows the id.
@@ -16,8 +17,8 @@ use axum::response::Response;
 use futures::FutureExt;
 use tracing::Instrument;
 
-use super::Api;
-use super::answer;
+use super::trace_context::TraceParent;
+use super::{Api, answer};
 use crate::graphql::Code;
 
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,11 +32,19 @@ pub(crate) async fn assign(State(api): State<Api>, mut request: Request, next: N
         .headers()
         .get(HEADER)
         .and_then(|value| value.to_str().ok())
-        .filter(|value| is_sound(value))
+        .filter(|value| is_sound(value));
+    let trace = TraceParent::of(request.headers());
+    let id = id
+        .or(trace.map(|trace| trace.trace_id))
         .map_or_else(|| api.new_id(), Arc::from);
     let id = RequestId(id);
+    let span = tracing::info_span!(
+        "request",
+        request_id = %id.0,
+        trace_id = trace.map(|trace| trace.trace_id),
+        parent_span_id = trace.map(|trace| trace.span_id),
+    );
     request.extensions_mut().insert(id.clone());
-    let span = tracing::info_span!("request", request_id = %id.0);
     let served = AssertUnwindSafe(next.run(request))
         .catch_unwind()
         .instrument(span.clone())

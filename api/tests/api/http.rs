@@ -243,6 +243,41 @@ async fn the_request_id_comes_in_and_goes_out() {
 }
 
 #[tokio::test]
+async fn a_trace_gives_its_id_where_the_caller_gave_none() {
+    let server = Fixture::start().await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let parent = format!("00-{trace}-00f067aa0ba902b7-01");
+    let answer = post(
+        server.address,
+        "/graphql",
+        &[("traceparent", &parent)],
+        br#"{"query":"{"}"#,
+    )
+    .await;
+    assert_eq!(answer.header("x-request-id"), Some(trace));
+    assert_eq!(answer.json()["errors"][0]["extensions"]["correlationId"], trace);
+    let both = [("traceparent", parent.as_str()), ("x-request-id", "abc-123")];
+    let answer = post(server.address, "/graphql", &both, QUERY).await;
+    assert_eq!(answer.header("x-request-id"), Some("abc-123"));
+    let broken = format!("00-{trace}-00f067aa0ba902b7");
+    let answer = post(server.address, "/graphql", &[("traceparent", &broken)], QUERY).await;
+    assert_ne!(answer.header("x-request-id"), Some(trace));
+}
+
+#[tokio::test]
+async fn a_long_answer_is_compressed_for_whoever_takes_it() {
+    let server = Fixture::start().await;
+    let query = json!({ "query": include_str!("introspection.graphql") }).to_string();
+    for (accepted, encoding) in [("gzip, deflate", Some("gzip")), ("identity", None)] {
+        let headers = [("accept-encoding", accepted)];
+        let answer = post(server.address, "/graphql", &headers, query.as_bytes()).await;
+        assert_eq!(answer.header("content-encoding"), encoding);
+        let gzip = answer.body.windows(3).any(|bytes| bytes == [0x1f, 0x8b, 8]);
+        assert_eq!(gzip, encoding.is_some());
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_404_in_json() {
     let server = Fixture::start().await;
     let answer = get(server.address, "/nothing", &[]).await;
