@@ -1,4 +1,4 @@
-//! The API: GraphQL over HTTP and WebSocket, the pages, health.
+//! The API: GraphQL over HTTP, WebSocket and server-sent events, the pages, health.
 //!
 //! This crate decides nothing about clients, runs or records: it says who asks ([`auth`]), lets documents pass
 //! that cost little enough ([`graphql`]), asks the engine, and speaks the protocols ([`http`]). It knows no

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::auth::{Gate, Sessions};
 use crate::graphql::{GraphQl, Limits};
-use crate::http::{Api, Shared, health_router, router};
+use crate::http::{Api, Places, Shared, health_router, router};
 
 /// Why the API does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +106,7 @@ impl Server {
             engine,
             gate,
             sessions: Sessions::default(),
+            streams: Places::new(settings.max_event_streams),
             shutdown: shutdown.clone(),
         });
         Ok(Self {

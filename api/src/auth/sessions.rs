@@ -1,4 +1,5 @@
-//! What stays open after a credential was shown: a WebSocket with its subscriptions. It ends with the credential.
+//! What stays open after a credential was shown: a WebSocket with its subscriptions, an event stream. It ends with the
+//! credential.
 //!
 //! One watcher a process looks after all of them: it hears of keys that were rotated or revoked, here or in another
 //! process, and looks by itself every few seconds, which is all there is while the coordinator is away. It asks for each

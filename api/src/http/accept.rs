@@ -26,10 +26,7 @@ impl MediaType {
 
 /// The caller's choice; `None` when nothing we have is acceptable.
 pub(crate) fn negotiate(headers: &HeaderMap) -> Option<MediaType> {
-    let mut ranges = Vec::new();
-    for value in headers.get_all(header::ACCEPT) {
-        ranges.extend(value.to_str().ok()?.split(',').filter_map(range));
-    }
+    let ranges = ranges(headers)?;
     if ranges.is_empty() {
         return Some(MediaType::Json);
     }
@@ -56,6 +53,27 @@ pub(crate) fn negotiate(headers: &HeaderMap) -> Option<MediaType> {
             })
         }
     }
+}
+
+/// Whether the caller takes an event stream, where nothing else is to be had.
+pub(crate) fn takes_event_stream(headers: &HeaderMap) -> bool {
+    let Some(ranges) = ranges(headers) else {
+        return false;
+    };
+    let quality = |wanted: &str| ranges.iter().find(|(range, _)| range == wanted).map(|(_, q)| *q);
+    ["text/event-stream", "text/*", "*/*"]
+        .into_iter()
+        .find_map(quality)
+        .map_or(ranges.is_empty(), |quality| quality > 0.0)
+}
+
+/// What the header names; `None` when it is no text.
+fn ranges(headers: &HeaderMap) -> Option<Vec<(String, f32)>> {
+    let mut ranges = Vec::new();
+    for value in headers.get_all(header::ACCEPT) {
+        ranges.extend(value.to_str().ok()?.split(',').filter_map(range));
+    }
+    Some(ranges)
 }
 
 /// One range of the header, with its quality.
@@ -107,5 +125,22 @@ mod tests {
         ] {
             assert_eq!(of(accept), expected, "{accept}");
         }
+    }
+
+    #[test]
+    fn an_event_stream_goes_to_whoever_does_not_rule_it_out() {
+        for (accept, expected) in [
+            ("text/event-stream", true),
+            ("application/json, text/event-stream;q=0.1", true),
+            ("text/*", true),
+            ("*/*", true),
+            ("application/json", false),
+            ("text/event-stream;q=0, */*", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(takes_event_stream(&headers), expected, "{accept}");
+        }
+        assert!(takes_event_stream(&HeaderMap::new()));
     }
 }

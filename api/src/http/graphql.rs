@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_graphql::parser::types::OperationType;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::LengthLimitError;
 use tokio::time::timeout;
@@ -14,7 +15,7 @@ use super::idempotency::Keyed;
 use super::request::{self, Parameters, Unreadable};
 use super::request_id::{Id, RequestId};
 use super::{Api, answer, idempotency};
-use crate::auth::Denied;
+use crate::auth::{Admitted, Denied};
 use crate::graphql::{Caller, Code};
 
 /// A manifest or a config is the largest thing anybody sends.
@@ -37,25 +38,7 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
         let message = "Accept application/json or application/graphql-response+json";
         answer::failure(StatusCode::NOT_ACCEPTABLE, Code::BadUserInput, message, id)
     })?;
-    let unreadable =
-        |Unreadable(status, message): Unreadable| answer::failure(status, Code::BadUserInput, &message, id);
-    let parameters = match parts.method {
-        Method::POST => {
-            request::require_json(&parts.headers).map_err(unreadable)?;
-            let caller_body = read(body, id).await?;
-            request::from_body(&caller_body).map_err(unreadable)?
-        }
-        Method::GET => {
-            request::from_query_string(parts.uri.query().unwrap_or_default()).map_err(unreadable)?
-        }
-        _ => {
-            return Err(not_allowed(
-                "GET, POST",
-                "GraphQL is served over GET and POST",
-                id,
-            ));
-        }
-    };
+    let parameters = parameters(&parts, body, id).await?;
     let keyed = idempotency::keyed(&parts.headers, &parameters);
     let caller = authenticate(api, &parts.headers, id).await?;
     answer_to(
@@ -67,6 +50,29 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
         id,
     )
     .await
+}
+
+/// What is asked, by either method; or what to answer.
+pub(super) async fn parameters(
+    parts: &Parts,
+    body: Body,
+    id: &RequestId,
+) -> Result<Parameters, Response<Body>> {
+    let unreadable =
+        |Unreadable(status, message): Unreadable| answer::failure(status, Code::BadUserInput, &message, id);
+    match parts.method {
+        Method::POST => {
+            request::require_json(&parts.headers).map_err(unreadable)?;
+            let caller_body = read(body, id).await?;
+            request::from_body(&caller_body).map_err(unreadable)
+        }
+        Method::GET => request::from_query_string(parts.uri.query().unwrap_or_default()).map_err(unreadable),
+        _ => Err(not_allowed(
+            "GET, POST",
+            "GraphQL is served over GET and POST",
+            id,
+        )),
+    }
 }
 
 /// A request, and the key under which it may be repeated.
@@ -92,7 +98,7 @@ async fn answer_to(
             return Err(not_allowed("POST", "A mutation is sent with POST", id));
         }
         OperationType::Subscription => {
-            let message = "A subscription is asked for at /graphql/ws (graphql-transport-ws)";
+            let message = "A subscription is asked for at /graphql/ws (graphql-transport-ws) or /graphql/stream (event stream)";
             let refused = crate::graphql::answer(Code::BadUserInput, message, &id.0);
             return Ok(answer::send(StatusCode::BAD_REQUEST, media_type, &refused));
         }
@@ -119,15 +125,25 @@ pub(super) async fn authenticate(
     headers: &HeaderMap,
     id: &RequestId,
 ) -> Result<Caller, Response<Body>> {
+    let admitted = admit(api, headers, id).await?;
+    Ok(Caller {
+        actor: admitted.actor,
+        correlation_id: id.0.clone(),
+    })
+}
+
+/// Who sends these headers, and for how long; or what to answer them.
+pub(super) async fn admit(
+    api: &Api,
+    headers: &HeaderMap,
+    id: &RequestId,
+) -> Result<Admitted, Response<Body>> {
     // What is no text is a credential too, and not one of ours.
     let authorization = headers
         .get(header::AUTHORIZATION)
         .map(|value| value.to_str().unwrap_or_default());
     match api.gate.authenticate(authorization).await {
-        Ok(admitted) => Ok(Caller {
-            actor: admitted.actor,
-            correlation_id: id.0.clone(),
-        }),
+        Ok(admitted) => Ok(admitted),
         Err(Denied::Unauthenticated) => Err(unauthenticated(id)),
         Err(Denied::Failed(error)) => {
             let failed = crate::graphql::failed(error, &id.0);
@@ -183,7 +199,7 @@ fn too_large(error: &axum::Error) -> bool {
     std::error::Error::source(error).is_some_and(|source| source.is::<LengthLimitError>())
 }
 
-fn not_allowed(methods: &'static str, message: &str, id: &RequestId) -> Response<Body> {
+pub(super) fn not_allowed(methods: &'static str, message: &str, id: &RequestId) -> Response<Body> {
     let mut response = answer::failure(StatusCode::METHOD_NOT_ALLOWED, Code::BadUserInput, message, id);
     response
         .headers_mut()

@@ -12,6 +12,7 @@ mod metrics;
 mod pages;
 mod request;
 mod request_id;
+mod stream;
 mod trace_context;
 mod websocket;
 
@@ -35,6 +36,7 @@ use crate::graphql::{Code, GraphQl};
 
 pub(crate) use self::request::Parameters;
 pub(crate) use self::request_id::what as panic_text;
+pub(crate) use self::stream::Places;
 
 /// What handlers share.
 pub(crate) type Api = Arc<Shared>;
@@ -45,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) gate: Gate,
     pub(crate) sessions: Sessions,
+    pub(crate) streams: Places,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -70,6 +73,7 @@ pub(crate) fn router(api: Api) -> Router {
             any(graphql::handle).layer(CompressionLayer::new().compress_when(SizeAbove::new(1024))),
         )
         .route("/graphql/ws", get(websocket::upgrade))
+        .route("/graphql/stream", any(stream::handle))
         .route_layer(middleware::from_fn_with_state(api.clone(), keep_strangers_out));
     Router::new()
         .merge(graphql)

@@ -14,6 +14,7 @@ mod limits;
 mod loaders;
 mod schema;
 mod strangers;
+mod stream;
 mod subscriptions;
 mod tokens;
 mod versions;

@@ -72,6 +72,7 @@ fn value(key: &Key, settings: &Settings) -> String {
         "identity.client_claim" => identity(settings, |identity| &identity.client_claim),
         "identity.scopes_claim" => identity(settings, |identity| &identity.scopes_claim),
         "server.allowed_origins" => list(settings.server.allowed_origins.clone()),
+        "server.max_event_streams" => settings.server.max_event_streams.to_string(),
         "database.url" => settings.database.url.to_string(),
         "database.max_connections" => settings.database.max_connections.to_string(),
         "database.min_connections" => settings.database.min_connections.to_string(),

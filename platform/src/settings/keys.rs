@@ -71,6 +71,10 @@ pub const KEYS: &[Key] = &[
         "server.allowed_origins",
         "origins of web pages that may call, beside our own",
     ),
+    in_file(
+        "server.max_event_streams",
+        "event streams (GraphQL over SSE) that are open at once",
+    ),
     key(
         "identity.issuer",
         "SYNCLINE_OIDC_ISSUER",

@@ -1,15 +1,17 @@
 //! `[server]`: who may call, and where.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::identity::IdentitySettings;
-use super::sources::{Fault, Sources};
+use super::sources::{Fault, Sources, within};
 
 /// An operator key shorter than this can be guessed.
 const SHORTEST_KEY: usize = 16;
+const STREAMS: RangeInclusive<usize> = 1..=65_536;
 
 /// Who may call, and where.
 #[derive(Debug, Clone)]
@@ -20,6 +22,8 @@ pub struct ServerSettings {
     pub operator_key: Option<SecretString>,
     /// Origins of web pages that may call, beside the server's own.
     pub allowed_origins: Vec<String>,
+    /// Event streams (GraphQL over SSE) that are open at once.
+    pub max_event_streams: usize,
     /// Whether loopback without an operator key is served to whoever shows no credential.
     pub anonymous_loopback: bool,
     /// `[identity]`: an issuer whose tokens are let in.
@@ -32,6 +36,7 @@ impl Default for ServerSettings {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000),
             operator_key: None,
             allowed_origins: Vec::new(),
+            max_event_streams: 4096,
             anonymous_loopback: true,
             identity: None,
         }
@@ -49,6 +54,9 @@ impl ServerSettings {
             listen: listen.unwrap_or(default.listen),
             operator_key: sources.text("server.operator_key")?.map(SecretString::from),
             allowed_origins: sources.list("server.allowed_origins").unwrap_or_default(),
+            max_event_streams: sources
+                .number("server.max_event_streams", STREAMS)?
+                .unwrap_or(default.max_event_streams),
             anonymous_loopback: sources
                 .parse("server.anonymous_loopback", "true or false")?
                 .unwrap_or(default.anonymous_loopback),
@@ -90,6 +98,7 @@ impl ServerSettings {
         if let Some(identity) = &self.identity {
             identity.validate()?;
         }
+        within("server.max_event_streams", self.max_event_streams, &STREAMS)?;
         for origin in &self.allowed_origins {
             let is_origin = Url::parse(origin)
                 .is_ok_and(|url| url.has_host() && url.origin().ascii_serialization() == origin.as_str());

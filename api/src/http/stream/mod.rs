@@ -1,0 +1,132 @@
+//! `/graphql/stream`: GraphQL over server-sent events, in the mode of distinct connections: one operation, one request,
+//! one answer that goes on.
+//!
+//! It is for whoever cannot have a WebSocket: a proxy that lets only HTTP pass, a `curl`. It does what the WebSocket does
+//! and by the same rules: the guard, the limits, a revocation that ends it, an end when the server stops. What
+//! the caller cannot be told by a status once the stream has begun is an event: a document that is refused gives `next`
+//! with the errors and `complete`, as the protocol has it, because a browser shows a page nothing of a 400.
+//!
+//! Rejected: the mode of a single connection, which keeps state between requests that may reach different processes, to
+//! work around HTTP/1.1's six connections a browser; HTTP/2 in front and the WebSocket do that better. Rejected
+//! as well: multipart subscriptions and `@defer`. async-graphql has no `@defer`, and the multipart answers that
+//! async-graphql-axum writes are a third transport for subscriptions, with heartbeats of its own, for one client library
+//! that speaks the other two.
+
+mod event;
+mod feed;
+mod places;
+
+use std::convert::Infallible;
+
+use async_graphql::Response as GraphqlResponse;
+use async_graphql::parser::types::OperationType;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use futures::{FutureExt, StreamExt};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tracing::Instrument;
+
+use self::feed::Feed;
+pub(crate) use self::places::Places;
+use self::places::Taken;
+use super::accept::takes_event_stream;
+use super::request_id::{Id, RequestId};
+use super::{Api, answer, graphql, idempotency};
+use crate::graphql::{Caller, Code};
+
+/// Frames between an operation and the connection. While they wait nothing is asked of the operation.
+const FRAMES: usize = 1;
+
+pub(super) async fn handle(State(api): State<Api>, id: Id, request: Request) -> Response<Body> {
+    let id = id.0;
+    match serve(&api, &id, request).await {
+        Ok(response) | Err(response) => response,
+    }
+}
+
+async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<Body>, Response<Body>> {
+    let (parts, body) = request.into_parts();
+    let refusal = |status, code, message: &str| answer::failure(status, code, message, id);
+    if !takes_event_stream(&parts.headers) {
+        let message = "Accept text/event-stream; plain answers are at /graphql";
+        return Err(refusal(StatusCode::NOT_ACCEPTABLE, Code::BadUserInput, message));
+    }
+    let parameters = graphql::parameters(&parts, body, id).await?;
+    let keyed = idempotency::keyed(&parts.headers, &parameters).is_some();
+    let admitted = graphql::admit(api, &parts.headers, id).await?;
+    let caller = Caller {
+        actor: admitted.actor,
+        correlation_id: id.0.clone(),
+    };
+    let prepared = match api.graphql.prepare(parameters, caller) {
+        Ok(prepared) => prepared,
+        Err(refused) => return Ok(told(&refused)),
+    };
+    if prepared.operation() == OperationType::Mutation {
+        if parts.method == Method::GET {
+            return Err(graphql::not_allowed("POST", "A mutation is sent with POST", id));
+        }
+        if keyed {
+            let message = "Idempotency-Key counts at /graphql: send the mutation there";
+            return Err(refusal(StatusCode::BAD_REQUEST, Code::BadUserInput, message));
+        }
+    }
+    let place = match api.streams.take(admitted.actor) {
+        Ok(place) => place,
+        Err(Taken::OfCaller(most)) => {
+            let message =
+                format!("You have {most} event streams open: end some, or use one WebSocket for many");
+            return Err(refusal(
+                StatusCode::TOO_MANY_REQUESTS,
+                Code::RateLimited,
+                &message,
+            ));
+        }
+        Err(Taken::All) => {
+            let message = "All event streams of this server are taken: try again, or use the WebSocket";
+            let mut full = answer::failure(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message, id);
+            full.headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            return Err(full);
+        }
+    };
+    let mut session = api.sessions.open(&api.engine, &admitted);
+    let (frames, body) = mpsc::channel(FRAMES);
+    let feed = Feed {
+        answers: api.graphql.stream(prepared),
+        revoked: async move { session.ended().await }.boxed().fuse(),
+        stopping: api.shutdown.soft.clone(),
+        clock: api.engine.clock.clone(),
+        id: id.clone(),
+        frames,
+        _place: place,
+    };
+    tokio::spawn(feed.run().in_current_span());
+    Ok(events(Body::from_stream(
+        ReceiverStream::new(body).map(Ok::<Bytes, Infallible>),
+    )))
+}
+
+/// A stream of one answer.
+fn told(response: &GraphqlResponse) -> Response<Body> {
+    events(Body::from(event::last(response)))
+}
+
+/// Whatever stands between may neither keep, nor change, nor collect what it passes on.
+fn events(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store, no-transform"),
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::VARY, "Accept"),
+    ] {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
