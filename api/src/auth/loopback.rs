@@ -33,7 +33,7 @@ impl Stranger {
                 "This server has no operator key and answers only as localhost, 127.0.0.1 or [::1]: the Host header names another"
             }
             Self::Origin => {
-                "This server has no operator key and does not answer pages of other origins; SYNCLINE_OPERATOR_KEY opens it properly"
+                "This server has no operator key and answers no pages of other origins than its own and those in SYNCLINE_ALLOWED_ORIGINS"
             }
         }
     }

@@ -9,6 +9,7 @@
 //! would be let in with nothing, would turn a revoked key into the best one there is.
 
 mod loopback;
+mod origins;
 mod sessions;
 mod tokens;
 
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 pub(crate) use self::loopback::Loopback;
+pub(crate) use self::origins::Origins;
 pub(crate) use self::sessions::{Session, Sessions};
 use self::tokens::Tokens;
 
@@ -32,6 +34,8 @@ pub(crate) struct Gate {
     operator: Option<[u8; 32]>,
     /// Without an operator key: whoever reaches loopback and is not a web page of somebody else.
     loopback: Option<Loopback>,
+    /// Which web pages may call.
+    origins: Origins,
     /// Whom an issuer of tokens vouches for, where one is set.
     tokens: Option<Tokens>,
     /// Whether those are let in with nothing.
@@ -85,6 +89,7 @@ impl Gate {
             loopback: key
                 .is_none()
                 .then(|| Loopback::new(port, &settings.allowed_origins)),
+            origins: Origins::new(&settings.allowed_origins),
             anonymous: key.is_none() && settings.anonymous_loopback,
         }
     }
@@ -92,6 +97,11 @@ impl Gate {
     /// Who may come without an operator key, where there is none.
     pub(crate) fn loopback(&self) -> Option<&Loopback> {
         self.loopback.as_ref()
+    }
+
+    /// Which web pages may call.
+    pub(crate) fn origins(&self) -> &Origins {
+        &self.origins
     }
 
     /// Who sends this `Authorization` value.

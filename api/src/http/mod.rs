@@ -5,6 +5,7 @@
 
 mod accept;
 mod answer;
+mod cors;
 mod graphql;
 mod health;
 mod idempotency;
@@ -75,6 +76,11 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/graphql/ws", get(websocket::upgrade))
         .route("/graphql/stream", any(stream::handle))
         .route_layer(middleware::from_fn_with_state(api.clone(), keep_strangers_out));
+    // Outside of whoever refuses: a page that may call must be able to read why it was refused.
+    let graphql = match cors::layer(api.gate.origins()) {
+        Some(cors) => graphql.route_layer(cors),
+        None => graphql,
+    };
     Router::new()
         .merge(graphql)
         .merge(health::router())

@@ -4,6 +4,7 @@
 
 mod assets;
 mod contract;
+mod cors;
 mod fixture;
 mod graph;
 mod health;

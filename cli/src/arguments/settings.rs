@@ -68,6 +68,8 @@ const SHOWN: &[Shown] = &[
         "Where to listen. Beyond loopback, SYNCLINE_OPERATOR_KEY is required"),
     shown(Group::Server, "server.anonymous_loopback", "true|false", Some("true"),
         "Whether loopback is served without a key while there is no SYNCLINE_OPERATOR_KEY; else only API keys and tokens open it"),
+    shown(Group::Server, "server.allowed_origins", "ORIGINS", None,
+        "Web pages that may call the API from a browser, such as https://app.example.com; separated by commas [default: only our own]"),
     shown(Group::Server, "identity.issuer", "URL", None,
         "An OpenID Connect issuer whose tokens are let in, exactly as they name it"),
     shown(Group::Server, "identity.audience", "NAME", None,

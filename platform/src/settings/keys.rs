@@ -67,8 +67,9 @@ pub const KEYS: &[Key] = &[
         "SYNCLINE_ANONYMOUS_LOOPBACK",
         "whether loopback without an operator key serves whoever shows no key",
     ),
-    in_file(
+    key(
         "server.allowed_origins",
+        "SYNCLINE_ALLOWED_ORIGINS",
         "origins of web pages that may call, beside our own",
     ),
     in_file(

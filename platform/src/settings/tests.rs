@@ -213,6 +213,11 @@ fn a_wrong_value_is_told_with_its_place_and_what_would_be_right() {
             "server.allowed_origins in syncline.toml has",
         ),
         (
+            "",
+            [("SYNCLINE_ALLOWED_ORIGINS", "https://a.example, *")],
+            "SYNCLINE_ALLOWED_ORIGINS has \"*\", must be origins",
+        ),
+        (
             "[server]\nmax_event_streams = 0",
             [("", "")],
             "server.max_event_streams in syncline.toml is 0, must be",

@@ -30,6 +30,10 @@ pub(super) async fn upgrade(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    if !api.gate.origins().admit(&headers) {
+        let message = "Pages of this origin may not connect: server.allowed_origins lists those that may";
+        return answer::failure(StatusCode::FORBIDDEN, Code::Forbidden, message, &id.0);
+    }
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
         Err(_) => {
