@@ -80,8 +80,13 @@ pub struct Budget {
 /// process keeps to the rate by itself, which is less than the whole truth and more than nothing.
 #[async_trait]
 pub trait Budgets: Send + Sync {
+    /// Takes up to `most` requests from a budget, as many as there are, and says what is left.
+    async fn draw(&self, name: &str, rate: Rate, most: u32) -> (Grant, Budget);
+
     /// Takes up to `most` requests from a budget, as many as there are.
-    async fn spend(&self, name: &str, rate: Rate, most: u32) -> Grant;
+    async fn spend(&self, name: &str, rate: Rate, most: u32) -> Grant {
+        self.draw(name, rate, most).await.0
+    }
 
     /// Lets nothing be spent for so long: the upstream asked for it. A longer wait that was asked for stands.
     async fn hold_back(&self, name: &str, wait: Duration);

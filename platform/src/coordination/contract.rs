@@ -177,7 +177,12 @@ pub(crate) async fn a_budget_is_spent_and_comes_back(subject: &Subject) {
 
 pub(crate) async fn a_budget_can_be_looked_at(subject: &Subject) {
     let it = &subject.coordinator;
-    it.spend("a", rate(), 8).await;
+    let (grant, left) = it.draw("a", rate(), 8).await;
+    assert_eq!((grant, left.remaining), (Grant::Granted(8), 12));
+    assert!(
+        left.whole_in <= rate().interval() * 8 && left.whole_in > rate().interval() * 7,
+        "{left:?}"
+    );
     let asked = ["a", "b"].map(|name| (name.to_owned(), rate()));
     let seen = it.budgets(&asked).await;
     assert_eq!(

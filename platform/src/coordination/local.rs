@@ -53,8 +53,11 @@ impl Local {
         }
     }
 
-    pub(super) fn spend(&self, name: &str, rate: Rate, most: u32) -> Grant {
-        self.bucket(name, |bucket, now| bucket.spend(rate, most, now))
+    pub(super) fn draw(&self, name: &str, rate: Rate, most: u32) -> (Grant, Budget) {
+        self.bucket(name, |bucket, now| {
+            let grant = bucket.spend(rate, most, now);
+            (grant, bucket.look(rate, now))
+        })
     }
 
     pub(super) fn hold_back(&self, name: &str, wait: Duration) {

@@ -122,8 +122,8 @@ impl Coordinator for MemoryCoordinator {
 
 #[async_trait]
 impl Budgets for MemoryCoordinator {
-    async fn spend(&self, name: &str, rate: Rate, most: u32) -> Grant {
-        self.local.spend(name, rate, most)
+    async fn draw(&self, name: &str, rate: Rate, most: u32) -> (Grant, Budget) {
+        self.local.draw(name, rate, most)
     }
 
     async fn hold_back(&self, name: &str, wait: Duration) {

@@ -172,16 +172,23 @@ impl RedisCoordinator {
 
 #[async_trait]
 impl Budgets for RedisCoordinator {
-    async fn spend(&self, name: &str, rate: Rate, most: u32) -> Grant {
+    async fn draw(&self, name: &str, rate: Rate, most: u32) -> (Grant, Budget) {
         let key = self.key("budget", name);
         let call = spending(&self.scripts.protection.spend, key, rate, most.max(1));
-        match self.call::<Spent>(call).await {
-            Some((0, wait, ..)) => Grant::Refused {
+        let Some((granted, wait, remaining, whole_in)) = self.call::<Spent>(call).await else {
+            return self.local.draw(name, rate, most);
+        };
+        let grant = match granted {
+            0 => Grant::Refused {
                 wait: Duration::from_micros(wait),
             },
-            Some((granted, ..)) => Grant::Granted(granted),
-            None => self.local.spend(name, rate, most),
-        }
+            granted => Grant::Granted(granted),
+        };
+        let left = Budget {
+            remaining,
+            whole_in: Duration::from_micros(whole_in),
+        };
+        (grant, left)
     }
 
     async fn hold_back(&self, name: &str, wait: Duration) {
