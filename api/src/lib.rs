@@ -6,9 +6,11 @@
 
 mod assets;
 mod auth;
+mod counters;
 mod graphql;
 mod http;
 mod server;
 
+pub use self::counters::begin as begin_metrics;
 pub use self::graphql::schema_sdl;
 pub use self::server::{Server, ServerError, run};

@@ -12,7 +12,7 @@ use platform::shutdown::Shutdown;
 use tokio::net::TcpListener;
 
 use crate::auth::{Gate, Sessions};
-use crate::graphql::{GraphQl, Limits};
+use crate::graphql::GraphQl;
 use crate::http::{Api, Places, Shared, health_router, router};
 
 /// Why the API does not serve.
@@ -100,13 +100,14 @@ impl Server {
             .local_addr()
             .map_err(|error| ServerError::Listen(asked, error))?;
         let gate = Gate::new(engine.clone(), settings, address.port());
-        let graphql = GraphQl::new(engine.clone(), &Limits::default());
+        let graphql = GraphQl::new(engine.clone(), &settings.limits);
         let api = Arc::new(Shared {
             graphql,
             engine,
             gate,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(settings.limits.subscriptions),
             streams: Places::new(settings.max_event_streams),
+            body_bytes: settings.limits.body_bytes,
             shutdown: shutdown.clone(),
         });
         Ok(Self {
@@ -138,7 +139,8 @@ impl Server {
                 tracing::debug!(%error, "TCP_NODELAY was refused");
             }
         });
-        let serving = axum::serve(listener, self.router).with_graceful_shutdown(soft.cancelled_owned());
+        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(soft.cancelled_owned());
         tokio::select! {
             served = async { serving.await } => served.map_err(ServerError::Serve),
             () = self.api.sessions.watch(&self.api.engine) => Ok(()),

@@ -106,6 +106,7 @@ pub(crate) async fn until_stopped(
 pub(crate) fn telemetry(settings: &TelemetrySettings) -> Result<(), Failure> {
     platform::telemetry::init(settings).map_err(|error| Failure::cannot_start(format!("{error}.")))?;
     engine::metrics::begin();
+    api::begin_metrics();
     Ok(())
 }
 

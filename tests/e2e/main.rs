@@ -7,6 +7,7 @@
     reason = "a test is the outside world: it has a real clock, a real environment and a plain HTTP client"
 )]
 
+mod attacks;
 mod authoring;
 mod bad_input;
 mod crash;
@@ -18,6 +19,7 @@ mod idempotency;
 mod jsonplaceholder;
 mod keys;
 mod lifecycle;
+mod limits;
 mod main_job;
 mod metrics;
 mod production;
@@ -27,6 +29,7 @@ mod reference;
 mod reference_components;
 mod schedules;
 mod startup;
+mod statements;
 mod traces;
 mod transports;
 mod unchanged;

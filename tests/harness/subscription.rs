@@ -28,6 +28,27 @@ impl Subscription {
     /// # Panics
     /// When the server does not acknowledge.
     pub async fn open_with(address: SocketAddr, key: Option<&str>, query: &str, variables: Value) -> Self {
+        let mut this = Self::connect(address, key).await;
+        this.send(
+            json!({ "id": "1", "type": "subscribe", "payload": { "query": query, "variables": variables } }),
+        )
+        .await;
+        this
+    }
+
+    /// Connects, initialises and sends a subscribe message with this text as its payload, whatever it is. A server
+    /// that does not read it to its end is no failure.
+    ///
+    /// # Panics
+    /// When the server does not acknowledge.
+    pub async fn open_raw(address: SocketAddr, payload: &str) -> Self {
+        let mut this = Self::connect(address, None).await;
+        let text = format!(r#"{{"id":"1","type":"subscribe","payload":{payload}}}"#);
+        let _closed_meanwhile = this.0.send(Message::text(text)).await;
+        this
+    }
+
+    async fn connect(address: SocketAddr, key: Option<&str>) -> Self {
         let mut request = format!("ws://{address}/graphql/ws")
             .into_client_request()
             .expect("a request");
@@ -43,10 +64,6 @@ impl Subscription {
         this.send(json!({ "type": "connection_init", "payload": payload }))
             .await;
         assert_eq!(this.receive().await.expect("an answer")["type"], "connection_ack");
-        this.send(
-            json!({ "id": "1", "type": "subscribe", "payload": { "query": query, "variables": variables } }),
-        )
-        .await;
         this
     }
 
@@ -88,15 +105,33 @@ impl Subscription {
     /// # Panics
     /// When nothing comes.
     pub async fn receive(&mut self) -> Option<Value> {
+        self.hear().await.expect("a whole message")
+    }
+
+    /// The next message, or with which code the server closed the connection: with none, when it hung up on what it
+    /// did not want to read.
+    ///
+    /// # Panics
+    /// When nothing comes.
+    pub async fn receive_or_close(&mut self) -> Result<Value, Option<u16>> {
+        match self.hear().await {
+            Ok(Some(message)) => Ok(message),
+            Ok(None) => Err(self.1),
+            Err(_) => Err(None),
+        }
+    }
+
+    async fn hear(&mut self) -> Result<Option<Value>, tokio_tungstenite::tungstenite::Error> {
         loop {
-            let message = tokio::time::timeout(PATIENCE, self.0.next())
-                .await
-                .expect("a message in time")?;
-            match message.expect("a whole message") {
-                Message::Text(text) => return Some(serde_json::from_str(&text).expect("JSON")),
+            let message = tokio::time::timeout(PATIENCE, self.0.next()).await;
+            let Some(message) = message.expect("a message in time") else {
+                return Ok(None);
+            };
+            match message? {
+                Message::Text(text) => return Ok(Some(serde_json::from_str(&text).expect("JSON"))),
                 Message::Close(frame) => {
                     self.1 = frame.map(|frame| frame.code.into());
-                    return None;
+                    return Ok(None);
                 }
                 _ => {}
             }

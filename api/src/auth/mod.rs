@@ -10,12 +10,20 @@
 
 mod loopback;
 mod origins;
+mod peer;
+mod quotas;
 mod sessions;
+mod subscriptions;
 mod tokens;
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
-use engine::access::KEY_MARK;
+use engine::access::{Credential, KEY_MARK};
 use engine::{Actor, Engine};
+use ipnet::IpNet;
 use platform::settings::ServerSettings;
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
@@ -23,7 +31,11 @@ use subtle::ConstantTimeEq;
 
 pub(crate) use self::loopback::Loopback;
 pub(crate) use self::origins::Origins;
+pub(crate) use self::peer::Peer;
+pub(crate) use self::quotas::Quota;
+use self::quotas::{Hash, Quotas};
 pub(crate) use self::sessions::{Session, Sessions};
+pub(crate) use self::subscriptions::Permit;
 use self::tokens::Tokens;
 
 /// Decides who a caller is.
@@ -40,22 +52,35 @@ pub(crate) struct Gate {
     tokens: Option<Tokens>,
     /// Whether those are let in with nothing.
     anonymous: bool,
+    quotas: Quotas,
+    trusted_proxies: Vec<IpNet>,
 }
 
 /// Who was let in, and for how long.
 #[derive(Debug, Clone)]
 pub(crate) struct Admitted {
     pub(crate) actor: Actor,
+    /// Whose budgets its requests and subscriptions are taken from.
+    payer: Arc<str>,
     /// Which secret of an API key was shown.
     prefix: Option<String>,
     /// When the credential ends, as far as is known.
     ends_at: Option<DateTime<Utc>>,
 }
 
-impl From<Actor> for Admitted {
-    fn from(actor: Actor) -> Self {
+impl Admitted {
+    fn new(actor: Actor, peer: Peer) -> Self {
+        let payer = match actor {
+            Actor::Operator | Actor::System => "operator".to_owned(),
+            Actor::AnonymousLoopback => peer.payer(),
+            Actor::Holder(holder) => match holder.credential {
+                Credential::Key(id) => id.to_string(),
+                Credential::Token(subject) => format!("token/{subject}"),
+            },
+        };
         Self {
             actor,
+            payer: payer.into(),
             prefix: None,
             ends_at: None,
         }
@@ -65,8 +90,10 @@ impl From<Actor> for Admitted {
 /// Why nobody was let in.
 #[derive(Debug)]
 pub(crate) enum Denied {
-    /// The credential is missing or not one of ours.
-    Unauthenticated,
+    /// The credential is missing or not one of ours; what is left of its address's failures.
+    Unauthenticated(Quota),
+    /// Nothing from this address is looked at for a while.
+    TooManyFailures(Quota),
     /// Nobody can tell at the moment.
     Failed(engine::Error),
 }
@@ -91,7 +118,19 @@ impl Gate {
                 .then(|| Loopback::new(port, &settings.allowed_origins)),
             origins: Origins::new(&settings.allowed_origins),
             anonymous: key.is_none() && settings.anonymous_loopback,
+            quotas: Quotas::new(&settings.limits),
+            trusted_proxies: settings.trusted_proxies.clone(),
         }
+    }
+
+    /// Who is at the other end of a connection.
+    pub(crate) fn peer(&self, connected: IpAddr, headers: &HeaderMap) -> Peer {
+        Peer::of(connected, headers, &self.trusted_proxies)
+    }
+
+    /// Counts a request, and says whether it may be served.
+    pub(crate) async fn spend(&self, admitted: &Admitted) -> Quota {
+        self.quotas.request(&self.engine, &admitted.payer).await
     }
 
     /// Who may come without an operator key, where there is none.
@@ -104,35 +143,61 @@ impl Gate {
         &self.origins
     }
 
-    /// Who sends this `Authorization` value.
-    pub(crate) async fn authenticate(&self, authorization: Option<&str>) -> Result<Admitted, Denied> {
-        let Some(authorization) = authorization else {
-            return if self.anonymous {
-                Ok(Actor::AnonymousLoopback.into())
-            } else {
-                Err(Denied::Unauthenticated)
-            };
+    /// Who sends this `Authorization` value from there.
+    pub(crate) async fn authenticate(
+        &self,
+        authorization: Option<&str>,
+        peer: Peer,
+    ) -> Result<Admitted, Denied> {
+        if authorization.is_none() && self.anonymous {
+            return Ok(Admitted::new(Actor::AnonymousLoopback, peer));
+        }
+        let hash: Option<Hash> = authorization.map(|text| Sha256::digest(text).into());
+        if let Some(spent) = self.quotas.spent(&self.engine, peer, hash.as_ref()).await {
+            return Err(Denied::TooManyFailures(spent));
+        }
+        let found = match authorization {
+            Some(authorization) => self.holder(authorization, peer).await?,
+            None => None,
         };
+        match found {
+            Some(admitted) => {
+                if let Some(hash) = hash {
+                    self.quotas.remember(&self.engine, hash);
+                }
+                Ok(admitted)
+            }
+            None => Err(Denied::Unauthenticated(
+                self.quotas.failure(&self.engine, peer).await,
+            )),
+        }
+    }
+
+    /// Who holds this credential; nobody when it is none of ours.
+    async fn holder(&self, authorization: &str, peer: Peer) -> Result<Option<Admitted>, engine::Error> {
         let token = match authorization.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-            _ => return Err(Denied::Unauthenticated),
+            _ => return Ok(None),
         };
         if self.is_operator_key(token) {
-            return Ok(Actor::Operator.into());
+            return Ok(Some(Admitted::new(Actor::Operator, peer)));
         }
         if token.starts_with(KEY_MARK) {
             let presented = self.engine.api_keys().authenticate(token).await?;
-            let presented = presented.ok_or(Denied::Unauthenticated)?;
-            return Ok(Admitted {
-                actor: presented.actor,
+            return Ok(presented.map(|presented| Admitted {
                 prefix: Some(presented.prefix),
                 ends_at: presented.ends_at,
-            });
+                ..Admitted::new(presented.actor, peer)
+            }));
         }
-        match &self.tokens {
-            Some(tokens) if Tokens::looks_like_one(token) => tokens.authenticate(&self.engine, token).await,
-            _ => Err(Denied::Unauthenticated),
-        }
+        let Some(tokens) = self.tokens.as_ref().filter(|_| Tokens::looks_like_one(token)) else {
+            return Ok(None);
+        };
+        let vouched = tokens.authenticate(&self.engine, token).await?;
+        Ok(vouched.map(|(actor, ends_at)| Admitted {
+            ends_at: Some(ends_at),
+            ..Admitted::new(actor, peer)
+        }))
     }
 
     fn is_operator_key(&self, token: &str) -> bool {

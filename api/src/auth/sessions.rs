@@ -19,6 +19,7 @@ use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::Admitted;
+use super::subscriptions::{Permit, Subscriptions};
 
 /// How long a revocation goes unnoticed when nobody tells of it.
 const POLL: Duration = Duration::from_secs(5);
@@ -28,8 +29,11 @@ const TOGETHER: Duration = Duration::from_millis(40);
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Everything that is open, by the secret that it was opened with.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions(Arc<Mutex<HashMap<String, Shared>>>);
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    all: Arc<Mutex<HashMap<String, Shared>>>,
+    subscriptions: Arc<Subscriptions>,
+}
 
 /// What the sessions of one secret have in common.
 #[derive(Debug)]
@@ -44,9 +48,19 @@ pub(crate) struct Session {
     prefix: Option<String>,
     revoked: CancellationToken,
     expired: BoxFuture<'static, ()>,
+    payer: Arc<str>,
+    subscriptions: Arc<Subscriptions>,
 }
 
 impl Sessions {
+    /// Of which each credential may have so many subscriptions at once.
+    pub(crate) fn new(subscriptions: usize) -> Self {
+        Self {
+            all: Arc::default(),
+            subscriptions: Arc::new(Subscriptions::new(subscriptions)),
+        }
+    }
+
     /// Begins a session of who was let in.
     pub(crate) fn open(&self, engine: &Engine, admitted: &Admitted) -> Session {
         let expired = match admitted.ends_at {
@@ -58,7 +72,7 @@ impl Sessions {
         };
         let prefix = admitted.prefix.clone();
         let revoked = prefix.as_ref().map_or_else(CancellationToken::new, |prefix| {
-            let mut open = lock(&self.0);
+            let mut open = lock(&self.all);
             let shared = open.entry(prefix.clone()).or_insert_with(|| Shared {
                 end: CancellationToken::new(),
                 sessions: 0,
@@ -67,10 +81,12 @@ impl Sessions {
             shared.end.clone()
         });
         Session {
-            all: Arc::clone(&self.0),
+            all: Arc::clone(&self.all),
             prefix,
             revoked,
             expired,
+            payer: Arc::clone(&admitted.payer),
+            subscriptions: Arc::clone(&self.subscriptions),
         }
     }
 
@@ -91,13 +107,13 @@ impl Sessions {
     }
 
     async fn look(&self, engine: &Engine) -> engine::Result<()> {
-        let prefixes: Vec<String> = lock(&self.0).keys().cloned().collect();
+        let prefixes: Vec<String> = lock(&self.all).keys().cloned().collect();
         if prefixes.is_empty() {
             return Ok(());
         }
         let prefixes: Vec<&str> = prefixes.iter().map(String::as_str).collect();
         let standing = engine.api_keys().standing(&prefixes).await?;
-        let open = lock(&self.0);
+        let open = lock(&self.all);
         let ended = prefixes.iter().filter(|prefix| !standing.contains_key(**prefix));
         for shared in ended.filter_map(|prefix| open.get(*prefix)) {
             shared.end.cancel();
@@ -107,6 +123,11 @@ impl Sessions {
 }
 
 impl Session {
+    /// The right to one more subscription; the most that there may be when all are taken.
+    pub(crate) fn subscribe(&self) -> Result<Permit, usize> {
+        self.subscriptions.take(&self.payer)
+    }
+
     /// Ends with the credential.
     pub(crate) async fn ended(&mut self) {
         select(Box::pin(self.revoked.cancelled()), &mut self.expired).await;

@@ -6,10 +6,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::{ErrorExtensionValues, Response, ServerError, Value};
 
 use super::guard::Refusal;
+use crate::counters::{self, By};
 
 /// `extensions.code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +133,25 @@ pub(crate) fn failed(error: engine::Error, correlation_id: &str) -> Response {
     told.source = Some(Arc::new(error));
     let mut response = Response::from_errors(vec![told]);
     present(&mut response, correlation_id);
+    response
+}
+
+/// The answer to a request that took longer than it may.
+pub(crate) fn too_long(allowed: Duration, correlation_id: &str) -> Response {
+    counters::refused(By::Time);
+    let message = format!(
+        "The answer took longer than the {} s that a request has: ask for less at once",
+        allowed.as_secs()
+    );
+    answer(Code::Unavailable, &message, correlation_id)
+}
+
+/// The answer, with the seconds after which asking again helps.
+pub(crate) fn retry_after(mut response: Response, seconds: u64) -> Response {
+    for error in &mut response.errors {
+        let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+        extensions.set("retryAfter", seconds);
+    }
     response
 }
 

@@ -4,16 +4,20 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Name, Request, Response};
 use engine::{Actor, Engine};
 use futures::stream::{self, BoxStream, Stream, StreamExt};
+use platform::database::Errand;
+use tokio::time::timeout;
 
 use super::error::{self, Code};
-use super::loaders::Loaders;
+use super::loaders::{Driver, Loaders};
 use super::schema::{Schema, build};
 use super::{Limits, guard};
+use crate::counters::{self, By};
 use crate::http::Parameters;
 
 /// Who asks, and what ties the answer to its log.
@@ -29,6 +33,7 @@ pub(crate) struct Prepared {
     operation: OperationType,
     only_field: Option<Name>,
     correlation_id: Arc<str>,
+    driver: Driver,
 }
 
 /// The key of the run that the request asks for, where its input has none.
@@ -55,6 +60,7 @@ impl Prepared {
 pub(crate) struct GraphQl {
     schema: Schema,
     engine: Engine,
+    limits: Limits,
 }
 
 impl GraphQl {
@@ -62,7 +68,13 @@ impl GraphQl {
         Self {
             schema: build(Some(engine.clone()), limits),
             engine,
+            limits: limits.clone(),
         }
+    }
+
+    /// How long an answer may take.
+    pub(crate) fn request_time(&self) -> Duration {
+        self.limits.request_time
     }
 
     /// Lets the guard look; the error is the answer to send.
@@ -72,11 +84,12 @@ impl GraphQl {
             operation_name,
             variables,
         } = parameters;
-        let admitted = guard::admit(&query, operation_name.as_deref(), &variables)
+        let admitted = guard::admit(&query, operation_name.as_deref(), &variables, &self.limits)
             .map_err(|refusal| Box::new(error::refuse(refusal, &caller.correlation_id)))?;
+        let driver = Driver::default();
         let mut request = Request::new(query)
             .variables(variables)
-            .data(Loaders::new(&self.engine, &caller.actor))
+            .data(Loaders::new(&self.engine, &caller.actor, &driver))
             .data(caller.clone());
         request.operation_name = operation_name;
         request.set_parsed_query(admitted.document);
@@ -85,7 +98,13 @@ impl GraphQl {
             operation: admitted.operation,
             only_field: admitted.only_field,
             correlation_id: caller.correlation_id,
+            driver,
         })
+    }
+
+    /// What a request that begins now is to the database.
+    fn errand(&self) -> Errand {
+        Errand::of(&self.engine.clock, self.limits.request_time)
     }
 
     /// Runs a query or a mutation.
@@ -93,11 +112,15 @@ impl GraphQl {
         let Prepared {
             request,
             correlation_id,
+            driver,
             ..
         } = prepared;
-        let run = self.schema.execute(request);
+        let errand = self.errand();
+        let run = driver.drive(self.schema.execute(request));
+        let run = errand.clone().scope(run);
         let mut response = engine::correlation::scope(correlation_id.to_string(), run).await;
         error::present(&mut response, &correlation_id);
+        ended(&errand, &response);
         response
     }
 
@@ -108,16 +131,26 @@ impl GraphQl {
             request,
             operation,
             correlation_id,
+            driver,
             ..
         } = prepared;
         let span = tracing::info_span!("operation", request_id = %correlation_id);
         let answers = if operation == OperationType::Subscription {
-            self.schema.execute_stream(request)
+            driver.drive_all(self.schema.execute_stream(request)).boxed()
         } else {
-            let (schema, id) = (self.schema.clone(), correlation_id.to_string());
-            stream::once(engine::correlation::scope(id, async move {
-                schema.execute(request).await
-            }))
+            let (schema, id) = (self.schema.clone(), correlation_id.clone());
+            let (patience, errand) = (self.limits.request_time, self.errand());
+            stream::once(async move {
+                let run = errand.clone().scope(driver.drive(schema.execute(request)));
+                let run = engine::correlation::scope(id.to_string(), run);
+                match timeout(patience, run).await {
+                    Ok(response) => {
+                        ended(&errand, &response);
+                        response
+                    }
+                    Err(_) => error::too_long(patience, &id),
+                }
+            })
             .boxed()
         };
         AssertUnwindSafe(InSpan { answers, span })
@@ -137,6 +170,14 @@ impl GraphQl {
             })
             .boxed()
     }
+}
+
+/// Counts what validation refused, and says what the answer took.
+fn ended(errand: &Errand, response: &Response) {
+    if error::is_request_error(response) {
+        counters::refused(By::Validation);
+    }
+    tracing::debug!(statements = errand.statements(), "answered");
 }
 
 /// Log lines of a stream's work belong to its operation.

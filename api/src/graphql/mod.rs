@@ -16,8 +16,10 @@ mod schema;
 mod subscription;
 mod types;
 
-pub(crate) use self::error::{Code, answer, failed, is_final, is_request_error, with_reason};
+pub(crate) use self::error::{
+    Code, answer, failed, is_final, is_request_error, retry_after, too_long, with_reason,
+};
 pub(crate) use self::executor::{Caller, GraphQl, Prepared};
-pub(crate) use self::guard::canonical;
+pub(crate) use self::guard::{canonical, few_values};
 pub(crate) use self::limits::Limits;
 pub use self::schema::schema_sdl;

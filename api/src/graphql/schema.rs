@@ -3,8 +3,7 @@
 use async_graphql::SDLExportOptions;
 use engine::Engine;
 
-use super::guard::MAX_DEPTH;
-use super::limits::{Limits, MAX_COMPLEXITY, MAX_DIRECTIVES_OF_A_FIELD, MAX_RECURSION};
+use super::limits::{Limits, MAX_DIRECTIVES_OF_A_FIELD};
 use super::mutation::Mutation;
 use super::query::Query;
 use super::subscription::Subscription;
@@ -14,11 +13,13 @@ pub(super) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 /// The schema, over an engine when it is to be executed and not only printed.
 pub(super) fn build(engine: Option<Engine>, limits: &Limits) -> Schema {
     let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription)
-        .limit_complexity(MAX_COMPLEXITY)
-        .limit_depth(MAX_DEPTH as usize)
-        .limit_recursive_depth(MAX_RECURSION)
-        .limit_directives(MAX_DIRECTIVES_OF_A_FIELD)
-        .disable_suggestions();
+        .limit_complexity(limits.query_complexity)
+        .limit_depth(usize::try_from(limits.query_depth).unwrap_or(usize::MAX))
+        .limit_recursive_depth(limits.query_nesting)
+        .limit_directives(MAX_DIRECTIVES_OF_A_FIELD);
+    if !limits.suggestions {
+        builder = builder.disable_suggestions();
+    }
     if !limits.introspection {
         builder = builder.disable_introspection();
     }

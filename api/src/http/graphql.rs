@@ -6,7 +6,7 @@ use async_graphql::parser::types::OperationType;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::LengthLimitError;
 use tokio::time::timeout;
 
@@ -14,16 +14,12 @@ use super::accept::{MediaType, negotiate};
 use super::idempotency::Keyed;
 use super::request::{self, Parameters, Unreadable};
 use super::request_id::{Id, RequestId};
-use super::{Api, answer, idempotency};
-use crate::auth::{Admitted, Denied};
+use super::{Api, admission, answer, idempotency};
+use crate::counters::{self, By};
 use crate::graphql::{Caller, Code};
 
-/// A manifest or a config is the largest thing anybody sends.
-const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// A body that trickles in slower than this is not waited for.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// An answer takes at most this long; checkIntegration calls an upstream within it.
-pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) async fn handle(State(api): State<Api>, id: Id, request: Request) -> Response<Body> {
     let id = id.0;
@@ -38,9 +34,9 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
         let message = "Accept application/json or application/graphql-response+json";
         answer::failure(StatusCode::NOT_ACCEPTABLE, Code::BadUserInput, message, id)
     })?;
-    let parameters = parameters(&parts, body, id).await?;
+    let parameters = parameters(api, &parts, body, id).await?;
     let keyed = idempotency::keyed(&parts.headers, &parameters);
-    let caller = authenticate(api, &parts.headers, id).await?;
+    let caller = admission::caller(&parts.extensions).ok_or_else(|| admission::unauthenticated(id))?;
     answer_to(
         api,
         Asked { parameters, keyed },
@@ -54,16 +50,19 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
 
 /// What is asked, by either method; or what to answer.
 pub(super) async fn parameters(
+    api: &Api,
     parts: &Parts,
     body: Body,
     id: &RequestId,
 ) -> Result<Parameters, Response<Body>> {
-    let unreadable =
-        |Unreadable(status, message): Unreadable| answer::failure(status, Code::BadUserInput, &message, id);
+    let unreadable = |unreadable: Unreadable| {
+        counters::refused(By::Reading);
+        answer::failure(unreadable.status, unreadable.code, &unreadable.message, id)
+    };
     match parts.method {
         Method::POST => {
             request::require_json(&parts.headers).map_err(unreadable)?;
-            let caller_body = read(body, id).await?;
+            let caller_body = read(body, api.body_bytes, id).await?;
             request::from_body(&caller_body).map_err(unreadable)
         }
         Method::GET => request::from_query_string(parts.uri.query().unwrap_or_default()).map_err(unreadable),
@@ -107,69 +106,24 @@ async fn answer_to(
         }
         _ => {}
     }
-    let Ok(response) = timeout(ANSWER_TIMEOUT, api.graphql.execute(prepared)).await else {
-        let message = "The answer took too long";
-        return Err(answer::failure(
-            StatusCode::SERVICE_UNAVAILABLE,
-            Code::Unavailable,
-            message,
-            id,
-        ));
-    };
-    Ok(answer::of(&response, media_type))
-}
-
-/// Who sends these headers; or what to answer them.
-pub(super) async fn authenticate(
-    api: &Api,
-    headers: &HeaderMap,
-    id: &RequestId,
-) -> Result<Caller, Response<Body>> {
-    let admitted = admit(api, headers, id).await?;
-    Ok(Caller {
-        actor: admitted.actor,
-        correlation_id: id.0.clone(),
-    })
-}
-
-/// Who sends these headers, and for how long; or what to answer them.
-pub(super) async fn admit(
-    api: &Api,
-    headers: &HeaderMap,
-    id: &RequestId,
-) -> Result<Admitted, Response<Body>> {
-    // What is no text is a credential too, and not one of ours.
-    let authorization = headers
-        .get(header::AUTHORIZATION)
-        .map(|value| value.to_str().unwrap_or_default());
-    match api.gate.authenticate(authorization).await {
-        Ok(admitted) => Ok(admitted),
-        Err(Denied::Unauthenticated) => Err(unauthenticated(id)),
-        Err(Denied::Failed(error)) => {
-            let failed = crate::graphql::failed(error, &id.0);
-            Err(answer::send(
-                StatusCode::SERVICE_UNAVAILABLE,
-                MediaType::Json,
-                &failed,
-            ))
-        }
+    match timeout(api.graphql.request_time(), api.graphql.execute(prepared)).await {
+        Ok(response) => Ok(answer::of(&response, media_type)),
+        Err(_) => Err(too_long(api, id)),
     }
 }
 
-fn unauthenticated(id: &RequestId) -> Response<Body> {
-    let message = "Send the operator key, an API key or a token as Authorization: Bearer <key>";
-    let mut response = answer::failure(StatusCode::UNAUTHORIZED, Code::Unauthenticated, message, id);
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
+/// The answer to a request that took too long: 503, since asking again may help.
+pub(super) fn too_long(api: &Api, id: &RequestId) -> Response<Body> {
+    let refused = crate::graphql::too_long(api.graphql.request_time(), &id.0);
+    answer::send(StatusCode::SERVICE_UNAVAILABLE, MediaType::Json, &refused)
 }
 
-async fn read(body: Body, id: &RequestId) -> Result<axum::body::Bytes, Response<Body>> {
-    match timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await {
+async fn read(body: Body, most: usize, id: &RequestId) -> Result<axum::body::Bytes, Response<Body>> {
+    match timeout(BODY_TIMEOUT, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if too_large(&error) => {
-            let message = format!("The body is larger than {MAX_BODY_BYTES} bytes");
+            counters::refused(By::Reading);
+            let message = format!("The body is larger than {most} bytes");
             Err(answer::failure(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 Code::BadUserInput,

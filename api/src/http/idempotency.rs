@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::accept::MediaType;
-use super::graphql::ANSWER_TIMEOUT;
+use super::graphql::too_long;
 use super::request::Parameters;
 use super::request_id::RequestId;
 use super::{Api, answer};
@@ -75,9 +75,9 @@ pub(super) async fn answer_once(
     };
     if prepared.only_field() == Some("triggerSync") {
         let prepared = prepared.with_run_key(key);
-        return match timeout(ANSWER_TIMEOUT, api.graphql.execute(prepared)).await {
+        return match timeout(api.graphql.request_time(), api.graphql.execute(prepared)).await {
             Ok(response) => answer::of(&response, media_type),
-            Err(_) => too_long(&id),
+            Err(_) => too_long(api, &id),
         };
     }
     let refuse = |status, response: &GraphqlResponse| {
@@ -92,12 +92,12 @@ pub(super) async fn answer_once(
         Ok(ended) => ended,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => return too_long(&id),
+            Err(_) => return too_long(api, &id),
         },
     };
     match ended {
         Ok(Ended::Executed(Some(response))) => answer::of(&response, media_type),
-        Ok(Ended::Executed(None)) => too_long(&id),
+        Ok(Ended::Executed(None)) => too_long(api, &id),
         Ok(Ended::Known(text)) => {
             let mut response = answer::sent(StatusCode::OK, media_type, text);
             response
@@ -149,16 +149,13 @@ async fn once(
         Begun::InFlight => return Ok(Ended::InFlight),
         Begun::Mismatch => return Ok(Ended::Mismatch),
     };
-    let response = timeout(ANSWER_TIMEOUT, api.graphql.execute(prepared)).await.ok();
+    let response = timeout(api.graphql.request_time(), api.graphql.execute(prepared))
+        .await
+        .ok();
     let kept = response.as_ref().filter(|response| graphql::is_final(response));
     let text = kept.map(answer::text);
     if let Err(error) = api.engine.idempotency().finish(ticket, text.as_deref()).await {
         tracing::warn!(error = %error.chain(), "the answer under an idempotency key was not kept");
     }
     Ok(Ended::Executed(response))
-}
-
-fn too_long(id: &RequestId) -> Response<Body> {
-    let message = "The answer took too long";
-    answer::failure(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message, id)
 }

@@ -6,23 +6,22 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::http::{Response, StatusCode, header};
 use axum::middleware;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use axum::{Extension, Router};
 use engine::access::Resource;
 use engine::metrics::observe;
 use engine::{Actor, Scope};
 use platform::telemetry::metrics::{CONTENT_TYPE, render};
 use tokio::time::timeout;
 
-use super::graphql::authenticate;
 use super::request_id::Id;
-use super::{Api, answer, keep_strangers_out};
-use crate::graphql::Code;
+use super::{Api, admission, answer, keep_strangers_out};
+use crate::graphql::{Caller, Code};
 
 /// Less than what Prometheus waits for a scrape: the counters come also while the database is away.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) fn router(api: &Api) -> Router<Api> {
     Router::new()
         .route("/metrics", get(metrics))
+        .route_layer(middleware::from_fn_with_state(api.clone(), admission::admit))
         .route_layer(middleware::from_fn_with_state(api.clone(), keep_strangers_out))
 }
 
@@ -37,11 +37,7 @@ fn may_see(actor: &Actor) -> bool {
     matches!(actor.reads(Resource::Overview), Ok(Scope::All))
 }
 
-async fn metrics(State(api): State<Api>, id: Id, headers: HeaderMap) -> Response<Body> {
-    let caller = match authenticate(&api, &headers, &id.0).await {
-        Ok(caller) => caller,
-        Err(refused) => return refused,
-    };
+async fn metrics(State(api): State<Api>, id: Id, Extension(caller): Extension<Caller>) -> Response<Body> {
     if !may_see(&caller.actor) {
         let message = "These are the figures of the whole installation: a key that is not bound to a client, with the scope overview:read, sees them";
         return answer::failure(StatusCode::FORBIDDEN, Code::Forbidden, message, &id.0);

@@ -4,6 +4,7 @@
 //! ignores the body limit, and holds 135 kB for each WebSocket. What it does is little enough to do right here.
 
 mod accept;
+mod admission;
 mod answer;
 mod cors;
 mod graphql;
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) streams: Places,
     pub(crate) shutdown: Shutdown,
+    /// The largest body that is read.
+    pub(crate) body_bytes: usize,
 }
 
 impl std::fmt::Debug for Shared {
@@ -73,8 +76,10 @@ pub(crate) fn router(api: Api) -> Router {
             "/graphql",
             any(graphql::handle).layer(CompressionLayer::new().compress_when(SizeAbove::new(1024))),
         )
-        .route("/graphql/ws", get(websocket::upgrade))
         .route("/graphql/stream", any(stream::handle))
+        .route_layer(middleware::from_fn_with_state(api.clone(), admission::admit))
+        // Admitted by its connection_init.
+        .route("/graphql/ws", get(websocket::upgrade))
         .route_layer(middleware::from_fn_with_state(api.clone(), keep_strangers_out));
     // Outside of whoever refuses: a page that may call must be able to read why it was refused.
     let graphql = match cors::layer(api.gate.origins()) {

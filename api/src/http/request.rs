@@ -9,6 +9,8 @@ use async_graphql::Variables;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 
+use crate::graphql::{self, Code};
+
 /// What is asked.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters {
@@ -17,12 +19,31 @@ pub(crate) struct Parameters {
     pub(crate) variables: Variables,
 }
 
-/// Why the request cannot be read, as status and sentence.
+/// Why the request cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Unreadable(pub(crate) StatusCode, pub(crate) Cow<'static, str>);
+pub(crate) struct Unreadable {
+    pub(crate) status: StatusCode,
+    pub(crate) code: Code,
+    pub(crate) message: Cow<'static, str>,
+}
 
 fn bad(message: impl Into<Cow<'static, str>>) -> Unreadable {
-    Unreadable(StatusCode::BAD_REQUEST, message.into())
+    Unreadable {
+        status: StatusCode::BAD_REQUEST,
+        code: Code::BadUserInput,
+        message: message.into(),
+    }
+}
+
+/// Refuses JSON with more values than anybody sends, before it is read.
+pub(crate) fn require_few_values(json: &[u8]) -> Result<(), Unreadable> {
+    if graphql::few_values(json) {
+        return Ok(());
+    }
+    Err(Unreadable {
+        code: Code::TooComplex,
+        ..bad("The request has too many values: send fewer at once")
+    })
 }
 
 /// Refuses every body that a browser would send for another site without asking first (forms, text): with
@@ -30,7 +51,10 @@ fn bad(message: impl Into<Cow<'static, str>>) -> Unreadable {
 pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Unreadable> {
     let wrong = || {
         let message = "Send the request as content-type: application/json, in UTF-8";
-        Unreadable(StatusCode::UNSUPPORTED_MEDIA_TYPE, message.into())
+        Unreadable {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ..bad(message)
+        }
     };
     let value = headers
         .get(header::CONTENT_TYPE)
@@ -52,6 +76,7 @@ pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Unreadable> {
 
 /// The parameters of a POST body.
 pub(crate) fn from_body(body: &[u8]) -> Result<Parameters, Unreadable> {
+    require_few_values(body)?;
     let value: Value = serde_json::from_slice(body).map_err(|error| {
         bad(format!(
             "The body is not valid JSON (line {}, column {})",
@@ -79,6 +104,7 @@ pub(crate) fn from_query_string(query: &str) -> Result<Parameters, Unreadable> {
             "query" | "operationName" => Value::String(value.into_owned()),
             "variables" | "extensions" if value.is_empty() => Value::Null,
             "variables" | "extensions" => {
+                require_few_values(value.as_bytes())?;
                 serde_json::from_str(&value).map_err(|_| bad(format!("\"{name}\" is not valid JSON")))?
             }
             _ => continue,

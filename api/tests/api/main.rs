@@ -13,6 +13,7 @@ mod idempotency;
 mod keys;
 mod limits;
 mod loaders;
+mod quotas;
 mod schema;
 mod strangers;
 mod stream;

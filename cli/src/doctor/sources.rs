@@ -67,10 +67,34 @@ fn value(key: &Key, settings: &Settings) -> String {
         "server.listen" => settings.server.listen.to_string(),
         "server.operator_key" => secret(settings.server.operator_key.is_some()),
         "server.anonymous_loopback" => settings.server.anonymous_loopback.to_string(),
+        "server.trusted_proxies" => list(
+            settings
+                .server
+                .trusted_proxies
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        ),
         "identity.issuer" => identity(settings, |identity| &identity.issuer),
         "identity.audience" => identity(settings, |identity| &identity.audience),
         "identity.client_claim" => identity(settings, |identity| &identity.client_claim),
         "identity.scopes_claim" => identity(settings, |identity| &identity.scopes_claim),
+        "limits.query_depth" => settings.server.limits.query_depth.to_string(),
+        "limits.query_complexity" => settings.server.limits.query_complexity.to_string(),
+        "limits.query_fields" => settings.server.limits.query_fields.to_string(),
+        "limits.query_aliases" => settings.server.limits.query_aliases.to_string(),
+        "limits.query_directives" => settings.server.limits.query_directives.to_string(),
+        "limits.query_tokens" => settings.server.limits.query_tokens.to_string(),
+        "limits.query_nesting" => settings.server.limits.query_nesting.to_string(),
+        "limits.query_bytes" => settings.server.limits.query_bytes.to_string(),
+        "limits.variable_values" => settings.server.limits.variable_values.to_string(),
+        "limits.body_kibibytes" => format!("{} KiB", settings.server.limits.body_bytes / 1024),
+        "limits.request_seconds" => seconds(settings.server.limits.request_time),
+        "limits.requests_per_minute" => settings.server.limits.requests_per_minute.to_string(),
+        "limits.failed_logins_per_minute" => settings.server.limits.failed_logins_per_minute.to_string(),
+        "limits.subscriptions" => settings.server.limits.subscriptions.to_string(),
+        "limits.introspection" => settings.server.limits.introspection.to_string(),
+        "limits.suggestions" => settings.server.limits.suggestions.to_string(),
         "server.allowed_origins" => list(settings.server.allowed_origins.clone()),
         "server.max_event_streams" => settings.server.max_event_streams.to_string(),
         "database.url" => settings.database.url.to_string(),

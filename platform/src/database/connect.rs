@@ -18,7 +18,7 @@ const BUSY: Duration = Duration::from_secs(10);
 const TEST_AFTER_IDLE: Duration = Duration::from_secs(30);
 
 /// The longest a single PostgreSQL statement may take. The largest of ours writes one page of records.
-const STATEMENT: Duration = Duration::from_secs(60);
+pub(super) const STATEMENT: Duration = Duration::from_secs(60);
 
 /// The longest a PostgreSQL statement may wait for another's lock.
 const LOCK: Duration = Duration::from_secs(10);

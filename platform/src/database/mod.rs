@@ -20,6 +20,7 @@
 mod alone;
 mod checkpoint;
 mod connect;
+mod errand;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use transaction::Taken;
 
 pub use alone::Alone;
 pub use connect::DatabaseError;
+pub use errand::Errand;
 pub use reader::Reader;
 pub use transaction::WriteTransaction;
 

@@ -1,12 +1,21 @@
 //! Reading.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, QueryStream, Statement,
-    StreamTrait,
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    QueryResult, QueryStream, Statement, StreamTrait, TransactionTrait,
 };
+
+use super::connect::STATEMENT;
+use super::errand;
+
+/// An end that is no further from the session's limit is not worth its round trips.
+const NEARLY: Duration = Duration::from_secs(1);
+/// Whoever waits is to be told by their own clock, not by an error of the database.
+const AFTER: Duration = Duration::from_millis(250);
 
 /// Connections that read. On SQLite they refuse to write; on PostgreSQL they share the pool, and the type
 /// is the reminder.
@@ -30,6 +39,31 @@ impl Reader {
     pub(super) async fn close(&self) -> Result<(), DbErr> {
         self.connection.close_by_ref().await
     }
+
+    /// A transaction whose statements end with the caller's [errand](super::Errand); none where they do anyway.
+    async fn bounded(&self) -> Result<Option<DatabaseTransaction>, DbErr> {
+        match bound()? {
+            Some(bound) if self.connection.get_database_backend() == DbBackend::Postgres => {
+                let transaction = self.connection.begin().await?;
+                transaction.execute_unprepared(&bound).await?;
+                Ok(Some(transaction))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// PostgreSQL's statement that bounds those after it to the end of the caller's errand, where the session's limit does not.
+pub(super) fn bound() -> Result<Option<String>, DbErr> {
+    let Some(left) = errand::left() else {
+        return Ok(None);
+    };
+    if left.is_zero() {
+        return Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout));
+    }
+    let near_enough = left + NEARLY >= STATEMENT;
+    let bounded = left + AFTER;
+    Ok((!near_enough).then(|| format!("SET LOCAL statement_timeout = {}", bounded.as_millis())))
 }
 
 #[async_trait]
@@ -39,19 +73,37 @@ impl ConnectionTrait for Reader {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        errand::count();
         self.connection.execute_raw(statement).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        errand::count();
         self.connection.execute_unprepared(sql).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.connection.query_one_raw(statement).await
+        errand::count();
+        match self.bounded().await? {
+            None => self.connection.query_one_raw(statement).await,
+            Some(bounded) => {
+                let found = bounded.query_one_raw(statement).await?;
+                bounded.commit().await?;
+                Ok(found)
+            }
+        }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.connection.query_all_raw(statement).await
+        errand::count();
+        match self.bounded().await? {
+            None => self.connection.query_all_raw(statement).await,
+            Some(bounded) => {
+                let found = bounded.query_all_raw(statement).await?;
+                bounded.commit().await?;
+                Ok(found)
+            }
+        }
     }
 }
 
@@ -66,6 +118,7 @@ impl StreamTrait for Reader {
         &'a self,
         statement: Statement,
     ) -> Pin<Box<dyn Future<Output = Result<Self::Stream<'a>, DbErr>> + 'a + Send>> {
+        errand::count();
         self.connection.stream_raw(statement)
     }
 }

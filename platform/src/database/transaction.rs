@@ -10,6 +10,8 @@ use sea_orm::{
 use tokio::sync::OwnedMutexGuard;
 
 use super::checkpoint::Checkpointer;
+use super::errand;
+use super::reader::bound;
 use super::{Durability, SetTo};
 
 /// SQLite's turn, taken.
@@ -34,10 +36,11 @@ pub struct WriteTransaction {
 impl WriteTransaction {
     pub(super) async fn begin(writer: &DatabaseConnection, turn: Option<Taken>) -> Result<Self, DbErr> {
         let Some(mut turn) = turn else {
-            return Ok(Self {
-                inner: writer.begin().await?,
-                turn: None,
-            });
+            let inner = writer.begin().await?;
+            if let Some(bound) = bound()? {
+                inner.execute_unprepared(&bound).await?;
+            }
+            return Ok(Self { inner, turn: None });
         };
         if *turn.set_to != Some(turn.durability) {
             *turn.set_to = None;
@@ -93,18 +96,22 @@ impl ConnectionTrait for WriteTransaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        errand::count();
         self.inner.execute_raw(statement).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        errand::count();
         self.inner.execute_unprepared(sql).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        errand::count();
         self.inner.query_one_raw(statement).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        errand::count();
         self.inner.query_all_raw(statement).await
     }
 }

@@ -77,6 +77,11 @@ pub const KEYS: &[Key] = &[
         "event streams (GraphQL over SSE) that are open at once",
     ),
     key(
+        "server.trusted_proxies",
+        "SYNCLINE_TRUSTED_PROXIES",
+        "CIDRs of proxies whose X-Forwarded-For is believed",
+    ),
+    key(
         "identity.issuer",
         "SYNCLINE_OIDC_ISSUER",
         "an OpenID Connect issuer whose tokens are let in",
@@ -91,6 +96,82 @@ pub const KEYS: &[Key] = &[
         "the claim with the client's slug or id, or * for an operator's own people",
     ),
     in_file("identity.scopes_claim", "the claim with the scopes"),
+    key(
+        "limits.query_depth",
+        "SYNCLINE_QUERY_DEPTH",
+        "levels of fields in a query",
+    ),
+    key(
+        "limits.query_complexity",
+        "SYNCLINE_QUERY_COMPLEXITY",
+        "fields that an answer may have, a list counting with its page size",
+    ),
+    key(
+        "limits.query_fields",
+        "SYNCLINE_QUERY_FIELDS",
+        "fields in a query",
+    ),
+    key(
+        "limits.query_aliases",
+        "SYNCLINE_QUERY_ALIASES",
+        "aliases in a query",
+    ),
+    key(
+        "limits.query_directives",
+        "SYNCLINE_QUERY_DIRECTIVES",
+        "directives in a query",
+    ),
+    key(
+        "limits.query_tokens",
+        "SYNCLINE_QUERY_TOKENS",
+        "tokens of a query",
+    ),
+    key(
+        "limits.query_nesting",
+        "SYNCLINE_QUERY_NESTING",
+        "brackets inside one another in a query",
+    ),
+    key("limits.query_bytes", "SYNCLINE_QUERY_BYTES", "bytes of a query"),
+    key(
+        "limits.variable_values",
+        "SYNCLINE_VARIABLE_VALUES",
+        "values in a request's variables",
+    ),
+    key(
+        "limits.body_kibibytes",
+        "SYNCLINE_BODY_KIBIBYTES",
+        "of a request's body",
+    ),
+    key(
+        "limits.request_seconds",
+        "SYNCLINE_REQUEST_SECONDS",
+        "how long a request may take",
+    ),
+    key(
+        "limits.requests_per_minute",
+        "SYNCLINE_API_REQUESTS_PER_MINUTE",
+        "requests a minute of one credential",
+    ),
+    key(
+        "limits.failed_logins_per_minute",
+        "SYNCLINE_FAILED_LOGINS_PER_MINUTE",
+        "wrong credentials a minute from one address",
+    ),
+    key(
+        "limits.subscriptions",
+        "SYNCLINE_SUBSCRIPTIONS",
+        "subscriptions of one credential at once",
+    ),
+    key(
+        "limits.introspection",
+        "SYNCLINE_INTROSPECTION",
+        "whether the schema may be asked about itself",
+    ),
+    key(
+        "limits.suggestions",
+        "SYNCLINE_SUGGESTIONS",
+        "whether errors suggest names that may have been meant",
+    ),
     secret("database.url", "DATABASE_URL", "sqlite://PATH or postgres://…"),
     key(
         "database.max_connections",

@@ -52,7 +52,7 @@ impl NetworkSettings {
         };
         let mebibytes = sources.number("network.max_body_mebibytes", MEBIBYTES)?;
         Ok(Self {
-            allow_networks: read_networks(sources)?,
+            allow_networks: read_networks(sources, "network.allow_networks")?,
             allow_folders: read_folders(sources)?,
             allow_addresses: Vec::new(),
             limits: HttpLimits {
@@ -93,8 +93,7 @@ impl NetworkSettings {
     }
 }
 
-fn read_networks(sources: &Sources<'_>) -> Result<Vec<IpNet>, Fault> {
-    let key = "network.allow_networks";
+pub(super) fn read_networks(sources: &Sources<'_>, key: &'static str) -> Result<Vec<IpNet>, Fault> {
     let texts = sources.list(key).unwrap_or_default();
     texts
         .iter()

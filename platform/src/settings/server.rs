@@ -3,10 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::identity::IdentitySettings;
+use super::limits::LimitSettings;
+use super::network::read_networks;
 use super::sources::{Fault, Sources, within};
 
 /// An operator key shorter than this can be guessed.
@@ -26,8 +29,12 @@ pub struct ServerSettings {
     pub max_event_streams: usize,
     /// Whether loopback without an operator key is served to whoever shows no credential.
     pub anonymous_loopback: bool,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// `[identity]`: an issuer whose tokens are let in.
     pub identity: Option<IdentitySettings>,
+    /// `[limits]`: how much a caller gets.
+    pub limits: LimitSettings,
 }
 
 impl Default for ServerSettings {
@@ -38,7 +45,9 @@ impl Default for ServerSettings {
             allowed_origins: Vec::new(),
             max_event_streams: 4096,
             anonymous_loopback: true,
+            trusted_proxies: Vec::new(),
             identity: None,
+            limits: LimitSettings::default(),
         }
     }
 }
@@ -60,7 +69,9 @@ impl ServerSettings {
             anonymous_loopback: sources
                 .parse("server.anonymous_loopback", "true or false")?
                 .unwrap_or(default.anonymous_loopback),
+            trusted_proxies: read_networks(sources, "server.trusted_proxies")?,
             identity: IdentitySettings::read(sources)?,
+            limits: LimitSettings::read(sources)?,
         })
     }
 

@@ -23,8 +23,8 @@ use uuid::Uuid;
 
 use self::claims::{Claims, Owner};
 use self::issuer_keys::IssuerKeys;
+use self::key_set::PublicKey;
 use self::signature::Signed;
-use super::{Admitted, Denied};
 
 /// Longer tokens are not looked at.
 const LONGEST: usize = 16 * 1024;
@@ -49,17 +49,27 @@ impl Tokens {
         token.len() <= LONGEST && token.bytes().filter(|byte| *byte == b'.').count() == 2
     }
 
-    pub(super) async fn authenticate(&self, engine: &Engine, token: &str) -> Result<Admitted, Denied> {
-        let signed = Signed::parse(token).ok_or(Denied::Unauthenticated)?;
-        let key = self.keys.find(&signed).await?.ok_or(Denied::Unauthenticated)?;
-        let payload = signed.verified(&key).ok_or(Denied::Unauthenticated)?;
-        let claims = Claims::read(&payload, &self.settings).ok_or(Denied::Unauthenticated)?;
-        let ends_at = self
-            .valid_until(&claims, engine.clock.now())
-            .ok_or(Denied::Unauthenticated)?;
+    /// Whom the issuer vouches for with this token, and until when; nobody when it does not.
+    pub(super) async fn authenticate(
+        &self,
+        engine: &Engine,
+        token: &str,
+    ) -> Result<Option<(Actor, DateTime<Utc>)>, engine::Error> {
+        let Some(signed) = Signed::parse(token) else {
+            return Ok(None);
+        };
+        let Some(key) = self.keys.find(&signed).await? else {
+            return Ok(None);
+        };
+        let Some((claims, ends_at)) = self.claims(&signed, &key, engine.clock.now()) else {
+            return Ok(None);
+        };
         let client = match &claims.owner {
             Owner::Operator => None,
-            Owner::Client(name) => Some(find_client(engine, name).await?.ok_or(Denied::Unauthenticated)?),
+            Owner::Client(name) => match find_client(engine, name).await? {
+                Some(client) => Some(client),
+                None => return Ok(None),
+            },
         };
         let rights = Rights::of_scopes(claims.scopes.iter().map(String::as_str));
         let rights = if client.is_some() {
@@ -70,15 +80,24 @@ impl Tokens {
         let subject = Sha256::digest(format!("{}\n{}", self.settings.issuer, claims.subject));
         let mut number = [0; 16];
         number.copy_from_slice(&subject[..16]);
-        Ok(Admitted {
-            actor: Actor::Holder(Holder {
-                client,
-                rights,
-                credential: Credential::Token(Uuid::from_bytes(number)),
-            }),
-            prefix: None,
-            ends_at: Some(ends_at),
-        })
+        let holder = Holder {
+            client,
+            rights,
+            credential: Credential::Token(Uuid::from_bytes(number)),
+        };
+        Ok(Some((Actor::Holder(holder), ends_at)))
+    }
+
+    /// What a token that is good now claims, and when it ends.
+    fn claims(
+        &self,
+        signed: &Signed<'_>,
+        key: &PublicKey,
+        now: DateTime<Utc>,
+    ) -> Option<(Claims, DateTime<Utc>)> {
+        let claims = Claims::read(&signed.verified(key)?, &self.settings)?;
+        let ends_at = self.valid_until(&claims, now)?;
+        Some((claims, ends_at))
     }
 
     /// When a token that is good now ends.

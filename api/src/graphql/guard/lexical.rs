@@ -2,36 +2,41 @@
 //! nesting, and to not be fooled by what stands in strings and comments. It also tells whether two texts are one
 //! document in different layouts.
 
-use super::Refusal;
+use super::{Limits, Refusal};
 
-/// Bytes of query text. Large values belong into variables.
-const MAX_BYTES: usize = 100_000;
-/// GraphiQL's introspection has about 250.
-const MAX_TOKENS: usize = 5_000;
-/// Open brackets of any kind at once. The parser recurses on them.
-const MAX_NESTING: usize = 40;
+/// Bytes of a name. The longest in the schema has some thirty, and an error repeats an unknown one.
+const MAX_NAME: usize = 256;
 
-pub(super) fn check(query: &str) -> Result<(), Refusal> {
-    if query.len() > MAX_BYTES {
+/// Lets the text pass.
+pub(super) fn check(query: &str, limits: &Limits, looked_at: &mut usize) -> Result<(), Refusal> {
+    let (most_bytes, most_tokens) = (limits.query_bytes, limits.query_tokens);
+    if query.len() > most_bytes {
         return Err(Refusal::too_complex(format!(
-            "The query is longer than {MAX_BYTES} bytes"
+            "The query is longer than {most_bytes} bytes"
         )));
     }
     let mut nesting = 0_usize;
     for (before, token) in tokens(query).enumerate() {
+        *looked_at += 1;
         match token {
             b"{" | b"(" | b"[" => nesting += 1,
             b"}" | b")" | b"]" => nesting = nesting.saturating_sub(1),
+            [first, ..] if token.len() > MAX_NAME && is_word(*first) => {
+                return Err(Refusal::too_complex(format!(
+                    "The query has a name of more than {MAX_NAME} bytes"
+                )));
+            }
             _ => {}
         }
-        if before >= MAX_TOKENS {
+        if before >= most_tokens {
             return Err(Refusal::too_complex(format!(
-                "The query has more than {MAX_TOKENS} tokens"
+                "The query has more than {most_tokens} tokens"
             )));
         }
-        if nesting > MAX_NESTING {
+        if nesting > limits.query_nesting {
             return Err(Refusal::too_complex(format!(
-                "The query nests deeper than {MAX_NESTING} brackets"
+                "The query nests deeper than {} brackets",
+                limits.query_nesting
             )));
         }
     }
@@ -40,10 +45,11 @@ pub(super) fn check(query: &str) -> Result<(), Refusal> {
 
 /// The text without what GraphQL ignores between tokens (white space, commas, comments).
 pub(super) fn canonical(query: &str) -> String {
-    let tokens: Vec<&[u8]> = tokens(query).collect();
+    let tokens: Vec<&[u8]> = tokens(query).filter(|token| !token.starts_with(b"#")).collect();
     String::from_utf8_lossy(&tokens.join(&b' ')).into_owned()
 }
 
+/// Comments are among them: the parser's time goes into those as well.
 fn tokens(query: &str) -> impl Iterator<Item = &[u8]> {
     let bytes = query.as_bytes();
     let mut at = 0;
@@ -54,10 +60,7 @@ fn tokens(query: &str) -> impl Iterator<Item = &[u8]> {
             at += 1;
             match byte {
                 b' ' | b'\t' | b'\r' | b'\n' | b',' => continue,
-                b'#' => {
-                    at = end_of_line(bytes, at);
-                    continue;
-                }
+                b'#' => at = end_of_line(bytes, at),
                 b'"' => at = end_of_string(bytes, start),
                 b'.' => at = run(bytes, at, |byte| byte == b'.'),
                 byte if is_word(byte) => at = run(bytes, at, is_word),

@@ -12,14 +12,15 @@
 mod lexical;
 mod operation;
 mod structure;
-
-pub(super) use self::structure::MAX_DEPTH;
+mod values;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::parser::{self, parse_query};
 use async_graphql::{Name, Pos, Variables};
 
+use super::Limits;
 use super::error::Code;
+use crate::counters::{self, By};
 
 /// A document that may go on, with the operation that was asked for.
 #[derive(Debug)]
@@ -66,10 +67,30 @@ pub(crate) fn admit(
     query: &str,
     operation_name: Option<&str>,
     variables: &Variables,
+    limits: &Limits,
 ) -> Result<Admitted, Refusal> {
-    lexical::check(query)?;
+    let mut looked_at = 0;
+    let admitted = look(query, operation_name, variables, limits, &mut looked_at);
+    counters::looked_at(looked_at);
+    match &admitted {
+        Ok(_) => counters::admitted(),
+        Err(_) => counters::refused(By::Guard),
+    }
+    admitted
+}
+
+/// `looked_at` grows by every token, value and selection: it is what the guard costs.
+fn look(
+    query: &str,
+    operation_name: Option<&str>,
+    variables: &Variables,
+    limits: &Limits,
+    looked_at: &mut usize,
+) -> Result<Admitted, Refusal> {
+    lexical::check(query, limits, looked_at)?;
+    values::check(variables, limits.variable_values, looked_at)?;
     let mut document = parse_query(query).map_err(|error| unreadable(&error))?;
-    structure::check(&document)?;
+    structure::check(&document, limits, looked_at)?;
     let operation = operation::choose(&document, operation_name)?;
     operation::require_variables(&operation.node, variables)?;
     let kind = operation.node.ty;
@@ -82,6 +103,11 @@ pub(crate) fn admit(
         document,
         operation: kind,
     })
+}
+
+/// Whether a JSON text has few enough values to be read at all.
+pub(crate) fn few_values(json: &[u8]) -> bool {
+    values::few_in_text(json)
 }
 
 /// The text of an admitted document, the same for every layout of it.

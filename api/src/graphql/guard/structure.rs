@@ -7,26 +7,31 @@ use async_graphql::parser::Positioned;
 use async_graphql::parser::types::{Directive, ExecutableDocument, Selection, SelectionSet};
 use async_graphql::{Name, Pos};
 
-use super::Refusal;
+use super::{Limits, Refusal};
 
-/// Fields after expansion. GraphiQL's introspection has some hundreds.
-const MAX_FIELDS: u64 = 3_000;
-/// Levels of fields after expansion: the least that lets GraphiQL's introspection pass.
-pub(in crate::graphql) const MAX_DEPTH: u64 = 15;
-/// Aliases after expansion: an alias is how one field is asked for many times.
-const MAX_ALIASES: u64 = 100;
-/// Directives in the whole text.
-const MAX_DIRECTIVES: u64 = 50;
+/// Operations in one document, of which one runs and all are validated.
+const MAX_OPERATIONS: usize = 50;
 /// Introspection's lists (`fields`, `interfaces` …) inside one another: a type system is a graph, and every
 /// further level multiplies the answer.
 const MAX_INTROSPECTION_LISTS: u64 = 2;
 
-pub(super) fn check(document: &ExecutableDocument) -> Result<(), Refusal> {
+/// Lets the document pass.
+pub(super) fn check(
+    document: &ExecutableDocument,
+    limits: &Limits,
+    looked_at: &mut usize,
+) -> Result<(), Refusal> {
+    if document.operations.iter().count() > MAX_OPERATIONS {
+        return Err(Refusal::too_complex(format!(
+            "The document has more than {MAX_OPERATIONS} operations"
+        )));
+    }
     let mut scale = Scale {
         document,
         weights: HashMap::new(),
         directives: 0,
         introspection: 0,
+        looked_at,
     };
     let mut total = Weight::default();
     for (_, operation) in document.operations.iter() {
@@ -34,26 +39,27 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<(), Refusal> {
         let weight = scale.set(&operation.node.selection_set.node)?;
         total = total.beside(weight);
     }
-    // Fragments nobody spreads cost validation too, each once.
+    // Fragments nobody spreads cost validation too. Each is weighed by itself: together they may repeat one another.
     for name in document.fragments.keys() {
-        scale.fragment(name, Pos::default())?;
+        let alone = scale.fragment(name, Pos::default())?;
+        total = total.larger(alone);
     }
     let refuse = |what: &str, limit: u64| {
         Err(Refusal::too_complex(format!(
             "The query has more than {limit} {what} when fragments are expanded"
         )))
     };
-    if total.fields > MAX_FIELDS {
-        return refuse("fields", MAX_FIELDS);
+    if total.fields > limits.query_fields {
+        return refuse("fields", limits.query_fields);
     }
-    if total.aliases > MAX_ALIASES {
-        return refuse("aliases", MAX_ALIASES);
+    if total.aliases > limits.query_aliases {
+        return refuse("aliases", limits.query_aliases);
     }
-    if total.depth > MAX_DEPTH {
-        return refuse("levels", MAX_DEPTH);
+    if total.depth > limits.query_depth {
+        return refuse("levels", limits.query_depth);
     }
-    if scale.directives > MAX_DIRECTIVES {
-        return refuse("directives", MAX_DIRECTIVES);
+    if scale.directives > limits.query_directives {
+        return refuse("directives", limits.query_directives);
     }
     if scale.introspection > MAX_INTROSPECTION_LISTS {
         return Err(Refusal::too_complex("The introspection goes in circles"));
@@ -79,17 +85,27 @@ impl Weight {
             lists: self.lists.max(other.lists),
         }
     }
+
+    fn larger(self, other: Self) -> Self {
+        Self {
+            fields: self.fields.max(other.fields),
+            aliases: self.aliases.max(other.aliases),
+            depth: self.depth.max(other.depth),
+            lists: self.lists.max(other.lists),
+        }
+    }
 }
 
-struct Scale<'a> {
+struct Scale<'a, 'n> {
     document: &'a ExecutableDocument,
     /// `None` while a fragment is being weighed: meeting it again then is a cycle.
     weights: HashMap<&'a Name, Option<Weight>>,
     directives: u64,
     introspection: u64,
+    looked_at: &'n mut usize,
 }
 
-impl<'a> Scale<'a> {
+impl<'a> Scale<'a, '_> {
     fn count(&mut self, directives: &[Positioned<Directive>]) {
         self.directives += directives.len() as u64;
     }
@@ -97,6 +113,7 @@ impl<'a> Scale<'a> {
     fn set(&mut self, set: &'a SelectionSet) -> Result<Weight, Refusal> {
         let mut total = Weight::default();
         for selection in &set.items {
+            *self.looked_at += 1;
             self.count(selection.node.directives());
             let weight = match &selection.node {
                 Selection::Field(field) => {

@@ -4,7 +4,11 @@ use async_graphql::Variables;
 use async_graphql::parser::types::OperationType;
 use platform::clock::{Clock, SystemClock};
 
-use super::{Code, Refusal, admit};
+use super::{Admitted, Code, Limits, Refusal};
+
+fn admit(query: &str, operation: Option<&str>, variables: &Variables) -> Result<Admitted, Refusal> {
+    super::admit(query, operation, variables, &Limits::default())
+}
 
 fn refused(query: &str) -> Refusal {
     admit(query, None, &Variables::default()).expect_err("this must not pass")
@@ -58,6 +62,12 @@ fn every_way_to_be_large_is_refused() {
             format!("{{ a(b: {}{}) }}", "[".repeat(60), "]".repeat(60)),
         ),
         ("directives", many("a @include(if: true) ", 51)),
+        (
+            "operations",
+            (0..51)
+                .map(|number| format!("query Q{number} {{ a }} "))
+                .collect(),
+        ),
         ("length", format!("{{ a }} #{}", "x".repeat(100_000))),
         (
             "introspection",

@@ -2,7 +2,9 @@
 //!
 //! The loaders live as long as their request and keep nothing: a mutation's later fields, and a
 //! subscription's later answers, must see what changed. They ask as the request's actor, so a batch can hold
-//! only what that actor may see.
+//! only what that actor may see. Who runs them is in [`driver`].
+
+mod driver;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use engine::records::{Record, RecordList};
 use engine::runs::{LogEntry, LogLevel, StreamProgress, SyncAttempt, SyncRun, SyncRunFilter};
 use engine::{Actor, Engine, Listing, Paged};
 
+pub(crate) use self::driver::Driver;
 use super::error::Shared;
 
 /// The schedule of an integration.
@@ -67,13 +70,15 @@ pub(crate) type Listed<T> = Result<Paged<T>, Shared>;
 pub(crate) struct Loaders(pub(crate) DataLoader<Batch>);
 
 impl Loaders {
-    pub(crate) fn new(engine: &Engine, actor: &Actor) -> Self {
+    /// Whose batches the driver runs.
+    pub(crate) fn new(engine: &Engine, actor: &Actor, driver: &Driver) -> Self {
+        let driver = driver.clone();
         Self(DataLoader::new(
             Batch {
                 engine: engine.clone(),
                 actor: *actor,
             },
-            tokio::spawn,
+            move |batch| driver.spawn(batch),
         ))
     }
 }

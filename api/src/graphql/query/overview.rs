@@ -11,6 +11,7 @@ pub(crate) struct OverviewQueries;
 #[Object]
 impl OverviewQueries {
     /// The status dashboard's figures.
+    #[graphql(complexity = "child_complexity.saturating_add(1_000)")]
     async fn overview(
         &self,
         ctx: &Context<'_>,

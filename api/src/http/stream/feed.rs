@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::event;
 use super::places::Place;
+use crate::auth::Permit;
 use crate::graphql::{self, Code};
 use crate::http::request_id::RequestId;
 
@@ -32,8 +33,9 @@ pub(super) struct Feed {
     pub(super) clock: SharedClock,
     pub(super) id: RequestId,
     pub(super) frames: Sender<Bytes>,
-    /// Free again when this is dropped.
+    /// Both free again when this is dropped.
     pub(super) _place: Place,
+    pub(super) _permit: Option<Permit>,
 }
 
 enum Step {
@@ -126,6 +128,7 @@ mod tests {
             id: RequestId("id".into()),
             frames,
             _place: places.take(Actor::Operator).unwrap(),
+            _permit: None,
         };
         let task = tokio::spawn(feed.run());
         tokio::task::yield_now().await;

@@ -33,8 +33,10 @@ pub(crate) use self::places::Places;
 use self::places::Taken;
 use super::accept::takes_event_stream;
 use super::request_id::{Id, RequestId};
-use super::{Api, answer, graphql, idempotency};
-use crate::graphql::{Caller, Code};
+use super::{Api, admission, answer, graphql, idempotency};
+use crate::auth::Admitted;
+use crate::counters::{self, By};
+use crate::graphql::Code;
 
 /// Frames between an operation and the connection. While they wait nothing is asked of the operation.
 const FRAMES: usize = 1;
@@ -53,12 +55,11 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
         let message = "Accept text/event-stream; plain answers are at /graphql";
         return Err(refusal(StatusCode::NOT_ACCEPTABLE, Code::BadUserInput, message));
     }
-    let parameters = graphql::parameters(&parts, body, id).await?;
+    let parameters = graphql::parameters(api, &parts, body, id).await?;
     let keyed = idempotency::keyed(&parts.headers, &parameters).is_some();
-    let admitted = graphql::admit(api, &parts.headers, id).await?;
-    let caller = Caller {
-        actor: admitted.actor,
-        correlation_id: id.0.clone(),
+    let admitted = parts.extensions.get::<Admitted>();
+    let (Some(admitted), Some(caller)) = (admitted, admission::caller(&parts.extensions)) else {
+        return Err(admission::unauthenticated(id));
     };
     let prepared = match api.graphql.prepare(parameters, caller) {
         Ok(prepared) => prepared,
@@ -92,7 +93,16 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
             return Err(full);
         }
     };
-    let mut session = api.sessions.open(&api.engine, &admitted);
+    let mut session = api.sessions.open(&api.engine, admitted);
+    let permit = match prepared.operation() {
+        OperationType::Subscription => Some(session.subscribe().map_err(|most| {
+            counters::refused(By::Subscriptions);
+            let message =
+                format!("This credential has {most} subscriptions open, which is the most: end one");
+            refusal(StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, &message)
+        })?),
+        _ => None,
+    };
     let (frames, body) = mpsc::channel(FRAMES);
     let feed = Feed {
         answers: api.graphql.stream(prepared),
@@ -102,6 +112,7 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
         id: id.clone(),
         frames,
         _place: place,
+        _permit: permit,
     };
     tokio::spawn(feed.run().in_current_span());
     Ok(events(Body::from_stream(

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use async_graphql::Response;
+use async_graphql::parser::types::OperationType;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use engine::Actor;
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_stream::StreamMap;
@@ -12,9 +12,10 @@ use tracing::{Instrument, Span};
 
 use super::PROTOCOL;
 use super::message::{FromClient, FromServer, read};
-use crate::auth::{Denied, Session};
+use crate::auth::{Admitted, Denied, Peer, Session};
+use crate::counters::{self, By};
 use crate::graphql::{self, Caller, Code};
-use crate::http::{Api, Parameters};
+use crate::http::{Api, Parameters, admission};
 
 /// From the upgrade to connection_init.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,22 +64,21 @@ pub(super) struct Connection {
     api: Api,
     /// From the upgrade request; connection_init's takes precedence.
     authorization: Option<String>,
-    /// Known once connection_init was accepted.
-    actor: Option<Actor>,
-    /// Ends with the credential.
-    session: Option<Session>,
+    peer: Peer,
+    /// Known once connection_init was accepted, with what ends with the credential.
+    admitted: Option<(Admitted, Session)>,
     initialised: bool,
     heard: bool,
     operations: StreamMap<String, Operation>,
 }
 
 impl Connection {
-    pub(super) fn new(api: Api, authorization: Option<String>) -> Self {
+    pub(super) fn new(api: Api, authorization: Option<String>, peer: Peer) -> Self {
         Self {
             api,
             authorization,
-            actor: None,
-            session: None,
+            peer,
+            admitted: None,
             initialised: false,
             heard: true,
             operations: StreamMap::new(),
@@ -131,7 +131,7 @@ impl Connection {
                 () = &mut init_deadline, if !self.initialised => {
                     Err(Close::new(4408, "Connection initialisation timeout").into())
                 }
-                () = ended(&mut self.session) => {
+                () = ended(&mut self.admitted) => {
                     Err(Close::new(4403, "Forbidden: the credential has ended").into())
                 }
                 _ = heartbeat.tick() => self.ping(socket).await,
@@ -161,16 +161,33 @@ impl Connection {
                 }
                 self.initialised = true;
                 let authorization = authorization.or_else(|| self.authorization.take());
-                let admitted = self.api.gate.authenticate(authorization.as_deref()).await;
+                let admitted = self
+                    .api
+                    .gate
+                    .authenticate(authorization.as_deref(), self.peer)
+                    .await;
                 let admitted = admitted.map_err(|denied| match denied {
-                    Denied::Unauthenticated => Close::new(4403, "Forbidden"),
+                    Denied::Unauthenticated(_) => {
+                        counters::refused(By::Login);
+                        Close::new(4403, "Forbidden")
+                    }
+                    Denied::TooManyFailures(_) => {
+                        counters::refused(By::Login);
+                        Close::new(1013, "Too many wrong credentials: try again later")
+                    }
                     Denied::Failed(error) => {
                         tracing::warn!(error = %error.chain(), "nobody can tell who connects");
                         Close::new(1013, "Try again later")
                     }
                 })?;
-                self.session = Some(self.api.sessions.open(&self.api.engine, &admitted));
-                self.actor = Some(admitted.actor);
+                // What opens connections is a request as well.
+                let quota = self.api.gate.spend(&admitted).await;
+                if let Some(wait) = quota.wait {
+                    counters::refused(By::Budget);
+                    return Err(Close::new(1013, admission::over_budget(&quota, wait)).into());
+                }
+                let session = self.api.sessions.open(&self.api.engine, &admitted);
+                self.admitted = Some((admitted, session));
                 send(socket, &FromServer::Ack).await
             }
             FromClient::Ping => send(socket, &FromServer::Pong).await,
@@ -184,7 +201,9 @@ impl Connection {
     }
 
     async fn start(&mut self, socket: &mut WebSocket, id: String, parameters: Parameters) -> Result<(), End> {
-        let actor = self.actor.ok_or_else(|| Close::new(4401, "Unauthorized"))?;
+        let Some((admitted, session)) = &mut self.admitted else {
+            return Err(Close::new(4401, "Unauthorized").into());
+        };
         if self.operations.contains_key(&id) {
             return Err(Close::new(4409, format!("Subscriber for {id} already exists")).into());
         }
@@ -192,39 +211,44 @@ impl Connection {
         if self.operations.len() >= MAX_OPERATIONS {
             let message = format!("A connection has at most {MAX_OPERATIONS} operations at once");
             let refused = graphql::answer(Code::RateLimited, &message, &correlation_id);
-            return send(
-                socket,
-                &FromServer::Error {
-                    id: &id,
-                    payload: &refused.errors,
-                },
-            )
-            .await;
+            return refuse(socket, &id, &refused).await;
         }
-        match self.api.graphql.prepare(
-            parameters,
-            Caller {
-                actor,
-                correlation_id,
+        let quota = self.api.gate.spend(admitted).await;
+        if let Some(wait) = quota.wait {
+            counters::refused(By::Budget);
+            let message = admission::over_budget(&quota, wait);
+            let refused = graphql::answer(Code::RateLimited, &message, &correlation_id);
+            let refused = graphql::retry_after(refused, admission::seconds(wait));
+            return refuse(socket, &id, &refused).await;
+        }
+        let caller = Caller {
+            actor: admitted.actor,
+            correlation_id: correlation_id.clone(),
+        };
+        let prepared = match self.api.graphql.prepare(parameters, caller) {
+            Ok(prepared) => prepared,
+            Err(refused) => return refuse(socket, &id, &refused).await,
+        };
+        let permit = match prepared.operation() {
+            OperationType::Subscription => match session.subscribe() {
+                Ok(permit) => Some(permit),
+                Err(most) => {
+                    counters::refused(By::Subscriptions);
+                    let message =
+                        format!("This credential has {most} subscriptions open, which is the most: end one");
+                    let refused = graphql::answer(Code::RateLimited, &message, &correlation_id);
+                    return refuse(socket, &id, &refused).await;
+                }
             },
-        ) {
-            Ok(prepared) => {
-                let answers = self.api.graphql.stream(prepared).map(Some);
-                self.operations
-                    .insert(id, answers.chain(stream::iter([None])).boxed());
-                Ok(())
-            }
-            Err(refused) => {
-                send(
-                    socket,
-                    &FromServer::Error {
-                        id: &id,
-                        payload: &refused.errors,
-                    },
-                )
-                .await
-            }
-        }
+            _ => None,
+        };
+        let answers = self.api.graphql.stream(prepared).map(Some);
+        let answers = answers.chain(stream::iter([None])).map(move |answer| {
+            let _held_until_the_stream_ends = &permit;
+            answer
+        });
+        self.operations.insert(id, answers.boxed());
+        Ok(())
     }
 
     async fn tell(&mut self, socket: &mut WebSocket, id: &str, event: Option<Response>) -> Result<(), End> {
@@ -257,10 +281,16 @@ impl Connection {
     }
 }
 
+/// Tells that an operation does not begin.
+async fn refuse(socket: &mut WebSocket, id: &str, refused: &Response) -> Result<(), End> {
+    let payload = &refused.errors;
+    send(socket, &FromServer::Error { id, payload }).await
+}
+
 /// Ends with the session, where there is one already.
-async fn ended(session: &mut Option<Session>) {
-    match session {
-        Some(session) => session.ended().await,
+async fn ended(admitted: &mut Option<(Admitted, Session)>) {
+    match admitted {
+        Some((_, session)) => session.ended().await,
         None => std::future::pending().await,
     }
 }

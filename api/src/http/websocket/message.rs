@@ -23,6 +23,8 @@ pub(super) enum FromClient {
 pub(super) struct Invalid(pub(super) String);
 
 pub(super) fn read(text: &str) -> Result<FromClient, Invalid> {
+    request::require_few_values(text.as_bytes())
+        .map_err(|unreadable| Invalid(unreadable.message.into_owned()))?;
     let Ok(Value::Object(mut message)) = serde_json::from_str::<Value>(text) else {
         return Err(Invalid("A message is a JSON object".to_owned()));
     };
@@ -43,7 +45,7 @@ pub(super) fn read(text: &str) -> Result<FromClient, Invalid> {
             let id = id(&mut message)?;
             let payload = payload.ok_or_else(|| Invalid("A subscribe message has a payload".to_owned()))?;
             let parameters =
-                request::from_json(payload).map_err(|unreadable| Invalid(unreadable.1.into_owned()))?;
+                request::from_json(payload).map_err(|unreadable| Invalid(unreadable.message.into_owned()))?;
             Ok(FromClient::Subscribe { id, parameters })
         }
         _ => Err(Invalid(format!("There is no message type {:.40}", kind))),

@@ -10,12 +10,12 @@ mod message;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::Response;
 
 use self::connection::Connection;
 use super::request_id::Id;
-use super::{Api, answer};
+use super::{Api, admission, answer};
 use crate::graphql::Code;
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -28,6 +28,7 @@ pub(super) async fn upgrade(
     State(api): State<Api>,
     id: Id,
     headers: HeaderMap,
+    extensions: Extensions,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     if !api.gate.origins().admit(&headers) {
@@ -49,6 +50,7 @@ pub(super) async fn upgrade(
     let authorization = headers
         .get(header::AUTHORIZATION)
         .map(|value| value.to_str().unwrap_or_default().to_owned());
+    let peer = admission::peer(&api, &extensions, &headers);
     let span = tracing::Span::current();
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -56,5 +58,5 @@ pub(super) async fn upgrade(
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES)
         .protocols([PROTOCOL])
-        .on_upgrade(move |socket| Connection::new(api, authorization).serve(socket, span))
+        .on_upgrade(move |socket| Connection::new(api, authorization, peer).serve(socket, span))
 }
