@@ -78,6 +78,24 @@ async fn together(snippet: &str) {
     assert_eq!(running.len(), 2, "{snippet}");
 }
 
+/// Runs a script where the packages are that it imports, and gives what it printed.
+async fn script(text: &str) -> String {
+    let output = tokio::process::Command::new("node")
+        .args(["--input-type=module", "--eval", text])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/peers"))
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("node runs");
+    let shown = format!(
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success(), "{text}\n{shown}");
+    shown
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_snippet_does_what_it_says() {
     let database = TestDatabase::sqlite();
@@ -157,9 +175,14 @@ async fn every_snippet_does_what_it_says() {
                     .filter(|line| !line.starts_with("syncline  "))
                     .map(|line| format!("{line}\n"))
                     .collect();
+                // What is part of the repository is run there.
+                let place = match text.starts_with("cd examples/") {
+                    true => std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")),
+                    false => folder.path(),
+                };
                 let output = tokio::process::Command::new("sh")
                     .args(["-e", "-c", &text])
-                    .current_dir(folder.path())
+                    .current_dir(place)
                     .env("PATH", &path)
                     .env("SYNCLINE_LISTEN", "127.0.0.1:0")
                     .output()
@@ -171,6 +194,12 @@ async fn every_snippet_does_what_it_says() {
                     String::from_utf8_lossy(&output.stderr)
                 );
                 assert!(output.status.success(), "{shown}");
+                if text.contains("npm start") {
+                    assert!(
+                        shown.contains("SUCCEEDED"),
+                        "the example followed its run to the end: {shown}"
+                    );
+                }
                 if text.contains("connector read") {
                     assert_eq!(
                         shown
@@ -182,10 +211,14 @@ async fn every_snippet_does_what_it_says() {
                     );
                 }
             }
+            "js" => {
+                let shown = script(&text).await;
+                assert!(shown.contains("SUCCEEDED"), "{text}\n{shown}");
+            }
             "mermaid" => continue,
             other => panic!("a snippet in {other} that no test executes:\n{text}"),
         }
         executed += 1;
     }
-    assert!(executed >= 12, "the tour has shrunk to {executed} snippets");
+    assert!(executed >= 14, "the tour has shrunk to {executed} snippets");
 }
