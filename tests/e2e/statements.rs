@@ -9,7 +9,8 @@ use tests::{
 };
 
 const OPERATOR: &str = "the key of the operator of the tests";
-const PARENTS: usize = 12;
+/// More than what futures are polled in one go.
+const PARENTS: usize = 40;
 
 async fn start(database: &TestDatabase) -> Server {
     let options = ServerOptions::default()

@@ -177,7 +177,11 @@ fn ended(errand: &Errand, response: &Response) {
     if error::is_request_error(response) {
         counters::refused(By::Validation);
     }
-    tracing::debug!(statements = errand.statements(), "answered");
+    tracing::debug!(
+        statements = errand.statements(),
+        milliseconds = errand.took().as_micros() as f64 / 1e3,
+        "answered"
+    );
 }
 
 /// Log lines of a stream's work belong to its operation.

@@ -25,6 +25,7 @@ tokio::task_local! {
 #[derive(Clone)]
 pub struct Errand {
     clock: SharedClock,
+    begun: Duration,
     until: Duration,
     statements: Arc<AtomicU64>,
 }
@@ -33,8 +34,10 @@ impl Errand {
     /// For so long from now.
     #[must_use]
     pub fn of(clock: &SharedClock, time: Duration) -> Self {
+        let begun = clock.monotonic();
         Self {
-            until: clock.monotonic() + time,
+            begun,
+            until: begun + time,
             clock: clock.clone(),
             statements: Arc::default(),
         }
@@ -43,6 +46,12 @@ impl Errand {
     /// Does the work as this errand.
     pub async fn scope<F: Future>(self, work: F) -> F::Output {
         CURRENT.scope(self, work).await
+    }
+
+    /// How long it took so far.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.clock.monotonic().saturating_sub(self.begun)
     }
 
     /// How many statements it took so far.

@@ -98,7 +98,8 @@ impl LimitSettings {
             // Beyond this the parser's own stack is in danger.
             query_nesting: number(of, "limits.query_nesting", 1..=100, default.query_nesting)?,
             query_bytes: number(of, "limits.query_bytes", 1..=10_000_000, default.query_bytes)?,
-            variable_values: number(of, "limits.variable_values", 0..=100_000, default.variable_values)?,
+            // No more values are read of a JSON text.
+            variable_values: number(of, "limits.variable_values", 0..=20_000, default.variable_values)?,
             body_bytes: number(
                 of,
                 "limits.body_kibibytes",

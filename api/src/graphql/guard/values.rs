@@ -8,7 +8,7 @@ use async_graphql::{Value, Variables};
 use super::Refusal;
 
 /// Of a whole JSON text. Settings bound the variables; this only keeps the reader itself from much work.
-const MOST_IN_A_TEXT: usize = 100_000;
+const MOST_IN_A_TEXT: usize = 20_000;
 
 /// Whether the text has few enough values to be read. It need not be JSON.
 pub(super) fn few_in_text(json: &[u8]) -> bool {
