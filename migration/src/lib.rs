@@ -20,6 +20,7 @@ mod m20261125_000004_record_changes;
 mod m20261125_000201_api_keys;
 mod m20261125_000301_schema_drift;
 mod m20261125_000401_validators;
+mod m20261125_000801_run_figures;
 mod sql;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000201_api_keys::Migration),
             Box::new(m20261125_000301_schema_drift::Migration),
             Box::new(m20261125_000401_validators::Migration),
+            Box::new(m20261125_000801_run_figures::Migration),
         ]
     }
 }

@@ -1,4 +1,7 @@
 //! The dashboard's figures and the metrics': counts, each from an index.
+//!
+//! Runs that have not ended are asked for by that as well: of all runs they are few, and the index of those few is found
+//! by this condition alone. By their status PostgreSQL went through every run there was.
 
 use entity::ids::ClientId;
 use entity::words::{SyncRunStatus, WaitReason};
@@ -46,6 +49,7 @@ pub(crate) async fn unended(
         .column(sync_run::Column::Status)
         .column(sync_run::Column::WaitReason)
         .column_as(Expr::cust("COUNT(*)"), "count")
+        .filter(sync_run::Column::FinishedAt.is_null())
         .filter(sync_run::Column::Status.is_in([SyncRunStatus::Queued, SyncRunStatus::Running]))
         .group_by(sync_run::Column::Status)
         .group_by(sync_run::Column::WaitReason)
@@ -59,6 +63,7 @@ pub(crate) async fn unended_by_status(connection: &impl ConnectionTrait) -> Resu
     let counts: Vec<(SyncRunStatus, i64)> = runs(Scope::All, None)
         .column(sync_run::Column::Status)
         .column_as(Expr::cust("COUNT(*)"), "count")
+        .filter(sync_run::Column::FinishedAt.is_null())
         .filter(sync_run::Column::Status.is_in([SyncRunStatus::Queued, SyncRunStatus::Running]))
         .group_by(sync_run::Column::Status)
         .into_tuple()

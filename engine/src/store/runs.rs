@@ -87,6 +87,10 @@ pub(crate) fn matching(scope: Scope, filter: &SyncRunFilter) -> Select<Entity> {
     }
     if !filter.status.is_empty() {
         query = query.filter(Column::Status.is_in(filter.status.iter().copied()));
+        // What tells those few apart in an index (see `overview`).
+        if !filter.status.iter().any(|status| status.is_terminal()) {
+            query = query.filter(Column::FinishedAt.is_null());
+        }
     }
     if !filter.trigger.is_empty() {
         query = query.filter(Column::Trigger.is_in(filter.trigger.iter().copied()));
