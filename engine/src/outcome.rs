@@ -1,5 +1,6 @@
 //! What a service answers: done, or refused with reasons that the caller can act on.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The answer to a request that may be the caller's fault.
@@ -100,6 +101,16 @@ impl Refusal {
     /// Not in the state that things are in.
     pub fn conflict<F: Into<String>>(message: impl Into<String>, field: impl IntoIterator<Item = F>) -> Self {
         Self::new(RefusalCode::Conflict, message, field)
+    }
+
+    /// Somebody else changed the thing since the caller read it.
+    pub fn changed_meanwhile(what: &str, last: DateTime<Utc>) -> Self {
+        let last = last.to_rfc3339_opts(SecondsFormat::Micros, true);
+        let message = format!(
+            "The {what} was changed since it was read, at {last}. Read it again, and send what is still wanted with the \
+             new updatedAt."
+        );
+        Self::conflict(message, ["ifUpdatedAt"])
     }
 
     /// An id that is malformed, unknown, or somebody else's: the three must look alike.

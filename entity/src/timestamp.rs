@@ -19,6 +19,13 @@ impl Timestamp {
     pub const fn micros(self) -> i64 {
         self.0
     }
+
+    /// The time of a change that follows one at this time: now, or the next microsecond where the clock has not
+    /// come that far. Two changes of one row never have the same.
+    #[must_use]
+    pub fn then(self, now: Self) -> Self {
+        now.max(Self(self.0.saturating_add(1)))
+    }
 }
 
 impl From<DateTime<Utc>> for Timestamp {

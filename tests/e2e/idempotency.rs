@@ -133,3 +133,52 @@ async fn keys_hold_without_redis_and_after_it_forgot_everything() {
     }
     assert_eq!(database.number("SELECT COUNT(*) FROM integration").await, 1);
 }
+
+const CREATE_KEY: &str = "mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) { secret apiKey { id } userErrors { code } } }";
+
+on_both_databases! {
+    // A caller that lost the answer asks again, wherever it comes to, and has the secret; nobody else has it.
+    async fn a_secret_that_is_shown_once_is_neither_lost_nor_kept_in_clear(database) {
+        let servers = start(&database).await;
+        let input = json!({ "name": "of a program", "scopes": ["runs:read"] });
+        let calls = (0..20).map(|number| send(&servers[number % servers.len()], "once", CREATE_KEY, &input));
+        let answers: BTreeSet<String> = join_all(calls)
+            .await
+            .into_iter()
+            .map(|(answer, _)| answer)
+            .filter(|answer| !answer.contains("\"CONFLICT\""))
+            .collect();
+        assert_eq!(answers.len(), 1, "{answers:#?}");
+        let last = servers.last().expect("a server");
+        let (again, replayed) = send(last, "once", CREATE_KEY, &input).await;
+        assert!(replayed && answers.contains(&again), "{again}");
+        assert_eq!(database.number("SELECT COUNT(*) FROM api_key").await, 1);
+        let answer: Value = serde_json::from_str(&again).expect("JSON");
+        let secret = answer["data"]["createApiKey"]["secret"].as_str().expect("a secret");
+        let viewer = last.graphql().with_key(secret).query("{ viewer { scopes } }", json!({})).await;
+        assert_eq!(viewer["viewer"]["scopes"], json!(["runs:read"]), "it is the key's");
+
+        // Bytes are shown in hexadecimal, texts as they are.
+        let (_, random) = secret.rsplit_once('_').expect("a secret has a prefix");
+        let hexadecimal: String = random.bytes().map(|byte| format!("{byte:02X}")).collect();
+        for (table, rows) in database.rows().await {
+            for row in rows {
+                assert!(!row.contains(random), "{table} holds the secret: {row}");
+                assert!(!row.to_uppercase().contains(&hexadecimal), "{table} holds the secret: {row}");
+            }
+        }
+        // Whoever else uses the same key under the header asks for something of their own.
+        let stranger = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let other = stranger
+            .post(format!("http://{}/graphql", last.address()))
+            .bearer_auth(secret)
+            .header("Idempotency-Key", "once")
+            .json(&json!({ "query": CREATE_KEY, "variables": { "input": input } }))
+            .send()
+            .await
+            .expect("an answer");
+        assert!(!other.headers().contains_key("idempotency-replayed"));
+        let other = other.text().await.expect("a text");
+        assert!(other.contains("FORBIDDEN") && !other.contains(random), "{other}");
+    }
+}

@@ -300,3 +300,47 @@ async fn the_overview_counts() {
         assert_eq!(data["overview"], expected);
     }
 }
+
+/// What a caller read is what it may send back, to the last digit.
+#[tokio::test]
+async fn who_changes_what_somebody_else_changed_is_told() {
+    let server = Fixture::start().await;
+    let client = server.client("acme").await;
+    server.connector().await;
+    let integration = server.integration(&client, "people").await;
+    let read = "query($client: ID!, $integration: ID!) { client(id: $client) { updatedAt } integration(id: $integration) { updatedAt } }";
+    let ids = json!({ "client": client, "integration": integration });
+    let before = server.data(read, ids.clone()).await;
+    let write = "mutation($client: UpdateClientInput!, $integration: UpdateIntegrationInput!) { \
+        updateClient(input: $client) { client { updatedAt } userErrors { code field message } } \
+        updateIntegration(input: $integration) { integration { updatedAt } userErrors { code field message } } }";
+    let change = |name: &str, seen: &Value| {
+        json!({
+            "client": { "clientId": client, "name": name, "ifUpdatedAt": seen["client"]["updatedAt"] },
+            "integration": { "integrationId": integration, "name": name, "ifUpdatedAt": seen["integration"]["updatedAt"] },
+        })
+    };
+    let done = server.data(write, change("one", &before)).await;
+    assert_eq!(done["updateClient"]["userErrors"], json!([]), "{done:#}");
+    assert_eq!(done["updateIntegration"]["userErrors"], json!([]), "{done:#}");
+    let refused = server.data(write, change("two", &before)).await;
+    for payload in ["updateClient", "updateIntegration"] {
+        let error = &refused[payload]["userErrors"][0];
+        assert_eq!(
+            (&error["code"], &error["field"]),
+            (&json!("CONFLICT"), &json!(["ifUpdatedAt"])),
+            "{refused:#}"
+        );
+        assert!(
+            error["message"].as_str().unwrap().contains("Read it again"),
+            "{error}"
+        );
+    }
+    let after = server.data(read, ids).await;
+    assert_eq!(
+        after["client"]["updatedAt"],
+        done["updateClient"]["client"]["updatedAt"]
+    );
+    let done = server.data(write, change("two", &after)).await;
+    assert_eq!(done["updateClient"]["userErrors"], json!([]), "{done:#}");
+}

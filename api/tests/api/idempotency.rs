@@ -171,3 +171,63 @@ async fn a_trigger_takes_the_key_as_its_run_s() {
         "IDEMPOTENCY_MISMATCH"
     );
 }
+
+const MUTATIONS: &str = "{ __schema { mutationType { fields { name args { type { ofType { name inputFields { \
+    name type { kind name ofType { kind name ofType { kind ofType { kind name } } } } } } } } } } } }";
+
+/// A text where one must be, for each field of an input that has to be given.
+fn something(input: &Value) -> Value {
+    let fields = input["inputFields"].as_array().unwrap().iter();
+    let required = fields.filter(|field| field["type"]["kind"] == "NON_NULL");
+    let filled = required.filter_map(|field| {
+        let of = &field["type"]["ofType"];
+        let value = match (
+            of["kind"].as_str().unwrap(),
+            of["name"].as_str().unwrap_or_default(),
+        ) {
+            ("LIST", _) => json!(["text"]),
+            ("INPUT_OBJECT", _) | (_, "JSON") => json!({}),
+            (_, "Boolean") => return None,
+            _ => json!("text"),
+        };
+        Some((field["name"].as_str().unwrap().to_owned(), value))
+    });
+    Value::Object(filled.collect())
+}
+
+/// Also those that do not exist yet: what is asked is made from the served schema.
+#[tokio::test]
+async fn every_mutation_is_answered_once_under_its_key() {
+    let server = Fixture::start().await;
+    let schema = server.data(MUTATIONS, json!({})).await;
+    let mutations = schema["__schema"]["mutationType"]["fields"].as_array().unwrap();
+    let mut covered = 0;
+    for mutation in mutations {
+        let (name, input) = (
+            mutation["name"].as_str().unwrap(),
+            &mutation["args"][0]["type"]["ofType"],
+        );
+        if name == "triggerSync" {
+            continue; // Its key is its run's: a_trigger_takes_the_key_as_its_run_s.
+        }
+        let type_name = input["name"].as_str().unwrap();
+        let query =
+            format!("mutation($input: {type_name}!) {{ {name}(input: $input) {{ userErrors {{ code }} }} }}");
+        let body = json!({ "query": query, "variables": { "input": something(input) } });
+        let first = send(&server, name, "application/json", &body).await;
+        assert!(
+            first.json()["data"][name]["userErrors"].is_array(),
+            "{name}: {first:?}"
+        );
+        assert_eq!(first.header("idempotency-replayed"), None, "{name}");
+        let again = send(&server, name, "application/json", &body).await;
+        assert_eq!(
+            again.header("idempotency-replayed"),
+            Some("true"),
+            "{name}: {again:?}"
+        );
+        assert_eq!(again.text(), first.text(), "{name}");
+        covered += 1;
+    }
+    assert!(covered >= 18, "{covered} mutations");
+}

@@ -46,6 +46,8 @@ pub struct UpdateClient {
     pub name: Option<String>,
     /// New metadata, in the place of the old.
     pub metadata: Option<Value>,
+    /// When the caller saw it changed last: if it was changed since, nothing is.
+    pub if_updated_at: Option<DateTime<Utc>>,
 }
 
 /// Which clients; what is not given does not matter.

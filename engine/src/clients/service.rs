@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use entity::Timestamp;
 use entity::client::Model;
 use serde_json::json;
 
@@ -95,7 +96,8 @@ impl Clients<'_> {
         if !refusals.is_empty() {
             return Ok(Outcome::Refused(refusals));
         }
-        self.change(scope, input.client_id, "client.updated", |client| {
+        let seen = input.if_updated_at.map(Timestamp::from);
+        self.change(scope, input.client_id, seen, "client.updated", |client| {
             let before = client.clone();
             client.name = name.unwrap_or_else(|| client.name.clone());
             client.metadata = input.metadata.unwrap_or_else(|| client.metadata.take());
@@ -111,7 +113,7 @@ impl Clients<'_> {
             Err(refusal) => return Ok(refusal.into()),
         };
         let archived = self
-            .change(scope, client, "client.archived", |client| {
+            .change(scope, client, None, "client.archived", |client| {
                 let active = client.status == ClientStatus::Active;
                 client.status = ClientStatus::Archived;
                 active
@@ -124,11 +126,13 @@ impl Clients<'_> {
         Ok(archived)
     }
 
-    /// Changes a client under its lock; `change` says whether there is anything to write.
+    /// Changes a client under its lock; `change` says whether there is anything to write. Where nothing is, what the
+    /// caller has `seen` is held against the row all the same.
     async fn change(
         &self,
         scope: Scope,
         id: ClientId,
+        seen: Option<Timestamp>,
         event: &'static str,
         change: impl FnOnce(&mut Model) -> bool,
     ) -> Result<Outcome<Client>> {
@@ -136,9 +140,15 @@ impl Clients<'_> {
         let Some(mut client) = store::lock(&transaction, scope, id).await? else {
             return Ok(Refusal::not_found("client", "clientId").into());
         };
-        if change(&mut client) {
-            client.updated_at = self.0.timestamp();
-            store::update(&transaction, client.clone()).await?;
+        let last = client.updated_at;
+        let changed = change(&mut client);
+        if changed {
+            client.updated_at = last.then(self.0.timestamp());
+        }
+        if (changed || seen.is_some()) && !store::update(&transaction, client.clone(), seen).await? {
+            return Ok(Refusal::changed_meanwhile("client", last.into()).into());
+        }
+        if changed {
             let draft = EventDraft::about(event, id, Some(id));
             events::append(&transaction, self.0, draft.with(json!({ "slug": client.slug }))).await?;
             transaction.commit().await?;

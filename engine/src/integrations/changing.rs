@@ -6,6 +6,7 @@ use std::time::Duration;
 use ::connectors::Connector;
 use ::connectors::read::RetryMode;
 use ::connectors::schema::compare;
+use entity::Timestamp;
 use entity::integration::{ActiveModel, Model};
 use futures::future::{Either, select};
 use sea_orm::Set;
@@ -136,8 +137,7 @@ impl Integrations<'_> {
         let now = self.0.clock.now();
         let mut refusals = Vec::new();
         let mut change = ActiveModel {
-            id: Set(id),
-            updated_at: Set(now.into()),
+            updated_at: Set(row.updated_at.then(now.into())),
             ..ActiveModel::default()
         };
         if let Some(name) = &input.name {
@@ -218,7 +218,10 @@ impl Integrations<'_> {
                 || kept.contains(&change.stream)
                 || streams.contains(&change.stream)
         });
-        let row = store::update(&transaction, change).await?;
+        let seen = input.if_updated_at.map(Timestamp::from);
+        let Some(row) = store::update_seen(&transaction, id, change, seen).await? else {
+            return Ok(Refusal::changed_meanwhile("integration", row.updated_at.into()).into());
+        };
         match &input.schedule {
             Patch::Keep => {}
             Patch::Clear => schedules::remove(&transaction, id).await?,
@@ -373,7 +376,7 @@ impl Integrations<'_> {
             return Ok(Outcome::Done(row.try_into()?));
         }
         change.id = Set(id);
-        change.updated_at = Set(self.0.timestamp());
+        change.updated_at = Set(row.updated_at.then(self.0.timestamp()));
         let row = store::update(&transaction, change).await?;
         let draft = EventDraft::about(event, id, Some(row.client_id));
         events::append(&transaction, self.0, draft.with(json!({ "reason": "MANUAL" }))).await?;

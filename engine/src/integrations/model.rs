@@ -41,7 +41,7 @@ pub struct Integration {
     pub consecutive_failures: u32,
     /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// When it last changed.
+    /// When somebody last changed it. How its runs end is not a change of it.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -165,6 +165,8 @@ pub struct UpdateIntegration {
     pub connector_version: Option<String>,
     /// Say what would happen, and change nothing.
     pub dry_run: bool,
+    /// When the caller saw it changed last: if it was changed since, nothing is.
+    pub if_updated_at: Option<DateTime<Utc>>,
 }
 
 /// A changed integration.
@@ -190,6 +192,7 @@ impl UpdateIntegration {
             requests_per_minute: Patch::Keep,
             connector_version: None,
             dry_run: false,
+            if_updated_at: None,
         }
     }
 }

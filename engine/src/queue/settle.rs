@@ -258,15 +258,7 @@ pub(super) async fn follow_integration(
     refused: bool,
 ) -> Result<Option<IntegrationId>, DbErr> {
     let failed = run.status == SyncRunStatus::Failed;
-    let changed = health::record(
-        connection,
-        run,
-        failed,
-        refused,
-        FAILURES_BEFORE_PAUSE,
-        engine.clock.now(),
-    )
-    .await?;
+    let changed = health::record(connection, run, failed, refused, FAILURES_BEFORE_PAUSE).await?;
     let Some(paused) = changed else { return Ok(None) };
     if let Some(reason) = paused {
         tracing::warn!(integration = %run.integration_id, reason, "the integration is paused");

@@ -11,7 +11,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{contains, keyset, unless_taken};
+use super::{contains, keyset, unchanged_since, unless_taken};
 use crate::access::Scope;
 use crate::clients::{ClientFilter, ClientOrder, ClientOrderField};
 use crate::page::Window;
@@ -62,14 +62,20 @@ pub(crate) async fn lock(
         .await
 }
 
-/// Writes back a client that was locked.
-pub(crate) async fn update(connection: &impl ConnectionTrait, client: Model) -> Result<(), DbErr> {
-    client
-        .into_active_model()
-        .reset_all()
-        .update(connection)
-        .await
-        .map(|_| ())
+/// Writes back a client, unless it is not any more as it was last changed when somebody saw it; whether it was written.
+pub(crate) async fn update(
+    connection: &impl ConnectionTrait,
+    client: Model,
+    seen: Option<Timestamp>,
+) -> Result<bool, DbErr> {
+    let id = client.id;
+    let written = Entity::update_many()
+        .set(client.into_active_model().reset_all())
+        .filter(Column::Id.eq(id))
+        .filter(unchanged_since(Column::UpdatedAt, seen))
+        .exec(connection)
+        .await?;
+    Ok(written.rows_affected > 0)
 }
 
 /// These clients, as far as they are in scope.

@@ -1,13 +1,14 @@
 //! What the end of a run writes into its integration.
 
-use chrono::{DateTime, Utc};
-use entity::Timestamp;
 use entity::sync_run::Model as Run;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::statement::Sql;
 
-/// Writes how a run ended. None when there is no such integration any more; otherwise the reason for which
+/// Writes how a run ended. It is not a change of the integration (`updated_at`): somebody who mends the configuration
+/// of one that fails every minute must not be told each time that another was faster.
+///
+/// None when there is no such integration any more; otherwise the reason for which
 /// this paused it, if it did.
 pub(crate) async fn record(
     connection: &impl ConnectionTrait,
@@ -15,9 +16,7 @@ pub(crate) async fn record(
     failed: bool,
     refused: bool,
     most: i32,
-    now: DateTime<Utc>,
 ) -> Result<Option<Option<&'static str>>, DbErr> {
-    let pauses = refused || failed;
     let statement = Sql::new(connection.get_database_backend())
         .text("UPDATE integration SET last_run_status = ")
         .bind(run.status)
@@ -29,11 +28,7 @@ pub(crate) async fn record(
         .bind(failed && !refused)
         .text(" AND consecutive_failures + 1 >= ")
         .bind(most)
-        .text("), updated_at = CASE WHEN ")
-        .bind(pauses)
-        .text(" THEN ")
-        .bind(Timestamp::from(now))
-        .text(" ELSE updated_at END WHERE id = ")
+        .text(") WHERE id = ")
         .bind(run.integration_id)
         .text(" RETURNING consecutive_failures")
         .build();

@@ -1,5 +1,6 @@
 //! Integrations. One that is deleted is found by no function here but those that say so.
 
+use entity::Timestamp;
 use entity::ids::{ClientId, IntegrationId, RunId};
 use entity::integration::{Column, Entity, Model};
 use entity::sync_run;
@@ -12,7 +13,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use super::statement::Sql;
-use super::{connectors, contains, keyset};
+use super::{connectors, contains, keyset, unchanged_since};
 use crate::access::Scope;
 use crate::integrations::{
     FAILING_AFTER, Health, IntegrationFilter, IntegrationOrder, IntegrationOrderField, IntegrationStatus,
@@ -63,6 +64,22 @@ pub(crate) async fn update(
     change: entity::integration::ActiveModel,
 ) -> Result<Model, DbErr> {
     change.update(connection).await
+}
+
+/// Writes these columns of an integration, unless it is not any more as it was last changed when somebody saw it.
+pub(crate) async fn update_seen(
+    connection: &impl ConnectionTrait,
+    id: IntegrationId,
+    change: entity::integration::ActiveModel,
+    seen: Option<Timestamp>,
+) -> Result<Option<Model>, DbErr> {
+    let written = Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(id))
+        .filter(unchanged_since(Column::UpdatedAt, seen))
+        .exec_with_returning(connection)
+        .await?;
+    Ok(written.into_iter().next())
 }
 
 fn within(scope: Scope) -> Select<Entity> {

@@ -34,8 +34,9 @@ pub(crate) mod stream_state;
 pub(crate) mod ticks;
 pub(crate) mod waiting;
 
+use entity::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
-use sea_orm::{DbErr, SqlErr};
+use sea_orm::{ColumnTrait, Condition, DbErr, SqlErr};
 
 /// Whether a row was written, or another one has its unique key already.
 ///
@@ -47,6 +48,12 @@ pub(crate) fn unless_taken<T>(written: Result<T, DbErr>) -> Result<bool, DbErr> 
         Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// The time that a row must still have been changed last at, where whoever changes it says so: a part of the condition
+/// of the `UPDATE`, which the database decides, not a look before it.
+pub(crate) fn unchanged_since(last_change: impl ColumnTrait, seen: Option<Timestamp>) -> Condition {
+    Condition::all().add_option(seen.map(|seen| last_change.eq(seen)))
 }
 
 /// That a column contains this text, whatever the case of its letters; `%` and `_` mean themselves.

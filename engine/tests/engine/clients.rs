@@ -100,7 +100,7 @@ on_both_databases! {
 
     async fn updated_and_archived(world: World) {
         let client = world.client("acme").await;
-        let input = UpdateClient { client_id: client.id, name: Some("New".to_owned()), metadata: None };
+        let input = UpdateClient { client_id: client.id, name: Some("New".to_owned()), metadata: None, if_updated_at: None };
         let updated = done(world.engine.clients().update(&OPERATOR, input).await.unwrap());
         assert_eq!((updated.name.as_str(), &updated.metadata), ("New", &client.metadata));
         for _ in 0..2 {

@@ -26,6 +26,8 @@ mod integrations;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod lost_updates;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod overview;

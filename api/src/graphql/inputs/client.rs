@@ -7,7 +7,7 @@ use engine::ids::ClientId;
 use serde_json::Value;
 
 use super::named;
-use crate::graphql::types::{ClientOrderField, ClientStatus, OrderDirection};
+use crate::graphql::types::{ClientOrderField, ClientStatus, DateTime, OrderDirection};
 
 /// Which clients; what is not given does not matter.
 #[derive(InputObject, Debug, Default)]
@@ -75,6 +75,9 @@ pub(crate) struct UpdateClientInput {
     name: Option<String>,
     /// New metadata, in the place of the old: an object.
     metadata: Option<Value>,
+    /// The updatedAt that the caller read, to the last digit: if the client was changed since, nothing is changed and
+    /// there is a userError CONFLICT. Without it the last one to write wins.
+    if_updated_at: Option<DateTime>,
 }
 
 impl UpdateClientInput {
@@ -84,6 +87,7 @@ impl UpdateClientInput {
             client_id,
             name: self.name,
             metadata: self.metadata,
+            if_updated_at: self.if_updated_at.map(Into::into),
         })
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{matching, named, patch};
 use crate::graphql::types::{
-    Health, IntegrationOrderField, IntegrationStatus, OrderDirection, OverlapPolicy,
+    DateTime, Health, IntegrationOrderField, IntegrationStatus, OrderDirection, OverlapPolicy,
 };
 
 /// Which integrations; what is not given does not matter.
@@ -178,6 +178,9 @@ pub(crate) struct UpdateIntegrationInput {
     /// Whether only to say what would happen: everything is checked, nothing is changed.
     #[graphql(default = false)]
     dry_run: bool,
+    /// The updatedAt that the caller read, to the last digit: if the integration was changed since, nothing is changed
+    /// and there is a userError CONFLICT. Without it the last one to write wins. How runs end is not a change.
+    if_updated_at: Option<DateTime>,
 }
 
 impl UpdateIntegrationInput {
@@ -192,6 +195,7 @@ impl UpdateIntegrationInput {
             requests_per_minute: patch(self.requests_per_minute, |limit| limit),
             connector_version: self.connector_version,
             dry_run: self.dry_run,
+            if_updated_at: self.if_updated_at.map(Into::into),
         })
     }
 }

@@ -87,7 +87,7 @@ impl Client {
         self.0.created_at.into()
     }
 
-    /// When it last changed.
+    /// When somebody last changed it, for `ifUpdatedAt`.
     async fn updated_at(&self) -> DateTime {
         self.0.updated_at.into()
     }

@@ -247,7 +247,7 @@ impl Integration {
         self.0.created_at.into()
     }
 
-    /// When it last changed.
+    /// When somebody last changed it, for `ifUpdatedAt`. How its runs end is not a change.
     async fn updated_at(&self) -> DateTime {
         self.0.updated_at.into()
     }
