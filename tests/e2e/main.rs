@@ -13,6 +13,7 @@ mod bad_input;
 mod crash;
 mod database_away;
 mod demo;
+mod export;
 mod fuzzing;
 mod graphiql;
 mod idempotency;

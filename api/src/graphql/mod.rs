@@ -23,3 +23,4 @@ pub(crate) use self::executor::{Caller, GraphQl, Prepared};
 pub(crate) use self::guard::{canonical, few_values};
 pub(crate) use self::limits::Limits;
 pub use self::schema::schema_sdl;
+pub(crate) use self::types::rfc3339;

@@ -7,6 +7,7 @@ mod accept;
 mod admission;
 mod answer;
 mod cors;
+mod export;
 mod graphql;
 mod health;
 mod idempotency;
@@ -80,7 +81,8 @@ pub(crate) fn router(api: Api) -> Router {
         .route_layer(middleware::from_fn_with_state(api.clone(), admission::admit))
         // Admitted by its connection_init.
         .route("/graphql/ws", get(websocket::upgrade))
-        .route_layer(middleware::from_fn_with_state(api.clone(), keep_strangers_out));
+        .route_layer(middleware::from_fn_with_state(api.clone(), keep_strangers_out))
+        .merge(export::router(&api));
     // Outside of whoever refuses: a page that may call must be able to read why it was refused.
     let graphql = match cors::layer(api.gate.origins()) {
         Some(cors) => graphql.route_layer(cors),

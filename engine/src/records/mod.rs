@@ -6,9 +6,11 @@
 //! behind the reader's back is among the changes, and nothing is missed. From then on each listing of
 //! changes ends with the cursor that the next one begins from.
 
+mod export;
 mod model;
 mod service;
 
+pub use export::{ExportRequest, ExportedRecord, RecordExport};
 pub use model::*;
 pub(crate) use service::KeyPlace;
 pub use service::{RecordList, Records};

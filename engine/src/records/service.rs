@@ -10,16 +10,18 @@ use crate::Engine;
 use crate::access::{Actor, Resource};
 use crate::error::{Error, Result};
 use crate::ids::{IntegrationId, RecordId};
-use crate::page::{Listing, PageRequest, Paged, Window, read_cursor};
+use crate::page::{Listing, PageRequest, Paged, Window, read_cursor, write_cursor};
 use crate::store::batch;
 use crate::store::records_read::{self as store, Place};
 
 const BY_KEY: &str = "records by key";
+/// Keys that are asked for together.
+const MOST_KEYS: usize = 100;
 const BY_CHANGE: &str = "records by change";
 
 /// What can be done with records.
 #[derive(Debug)]
-pub struct Records<'a>(&'a Engine);
+pub struct Records<'a>(pub(super) &'a Engine);
 
 impl Engine {
     /// What can be done with records.
@@ -41,6 +43,8 @@ pub struct RecordList {
     pub changed_after: Option<String>,
     /// Whether to give records that are marked as deleted.
     pub include_deleted: bool,
+    /// Only those with one of these keys.
+    pub keys: Option<Vec<String>>,
 }
 
 /// A place in a listing by key: the key, and the change counter when the listing began.
@@ -68,7 +72,7 @@ impl Records<'_> {
             .collect();
         let asked = listings.iter().zip(&looks);
         let queries = asked.filter_map(|(listing, look)| match look {
-            Ok((order, Some(place))) => Some(order.query(place.stream, listing.of.include_deleted)),
+            Ok((order, Some(place))) => Some(order.query(place.stream, &listing.of)),
             _ => None,
         });
         let mut answers = batch::rows(reader, queries.collect()).await?.into_iter();
@@ -111,16 +115,20 @@ enum Order {
 
 impl Order {
     fn of(list: &RecordList, page: &PageRequest) -> Result<Self> {
+        if list.keys.as_ref().is_some_and(|keys| keys.len() > MOST_KEYS) {
+            return Err(Error::BadInput(format!("keys has at most {MOST_KEYS} keys.")));
+        }
         Ok(match &list.changed_after {
             None => Self::ByKey(page.window(BY_KEY)?),
             Some(since) => Self::ByChange(change_of(since)?, page.window(BY_CHANGE)?),
         })
     }
 
-    fn query(&self, stream: i64, include_deleted: bool) -> Select<entity::record::Entity> {
+    fn query(&self, stream: i64, list: &RecordList) -> Select<entity::record::Entity> {
+        let records = store::of_stream(stream, list.include_deleted, list.keys.as_deref());
         match self {
-            Self::ByKey(window) => store::by_key(stream, include_deleted, window),
-            Self::ByChange(since, window) => store::by_change(stream, include_deleted, *since, window),
+            Self::ByKey(window) => store::by_key(records, window),
+            Self::ByChange(since, window) => store::by_change(records, *since, window),
         }
     }
 
@@ -136,8 +144,13 @@ impl Order {
     }
 }
 
+/// The cursor of a change.
+pub(super) fn change_cursor(number: i64) -> String {
+    write_cursor(BY_CHANGE, &number)
+}
+
 /// The change number from which a reader has not read.
-fn change_of(since: &str) -> Result<i64> {
+pub(super) fn change_of(since: &str) -> Result<i64> {
     if matches!(since, "" | "0") {
         return Ok(0);
     }

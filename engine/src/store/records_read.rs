@@ -6,7 +6,9 @@ use entity::ids::{IntegrationId, RecordId};
 use entity::record::{Column, Entity, Model};
 use entity::{Timestamp, integration, stream_state};
 use sea_orm::sea_query::{Expr, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, Select,
+};
 
 use super::keyset;
 use crate::access::Scope;
@@ -55,8 +57,12 @@ pub(crate) async fn streams(
         .collect())
 }
 
-fn of_stream(stream: i64, include_deleted: bool) -> Select<Entity> {
-    let query = Entity::find().filter(Column::StreamId.eq(stream));
+/// A stream's records, or those of them with these keys.
+pub(crate) fn of_stream(stream: i64, include_deleted: bool, keys: Option<&[String]>) -> Select<Entity> {
+    let mut query = Entity::find().filter(Column::StreamId.eq(stream));
+    if let Some(keys) = keys {
+        query = query.filter(Column::Key.is_in(keys));
+    }
     if include_deleted {
         query
     } else {
@@ -64,30 +70,43 @@ fn of_stream(stream: i64, include_deleted: bool) -> Select<Entity> {
     }
 }
 
-/// A page of a stream's records, by key.
-pub(crate) fn by_key(stream: i64, include_deleted: bool, window: &Window<KeyPlace>) -> Select<Entity> {
+/// A page of these records, by key.
+pub(crate) fn by_key(records: Select<Entity>, window: &Window<KeyPlace>) -> Select<Entity> {
     let columns = [Column::Key.into_expr()];
-    let query = of_stream(stream, include_deleted);
-    keyset::window(query, &columns, OrderDirection::Asc, window, |place| {
+    keyset::window(records, &columns, OrderDirection::Asc, window, |place| {
         vec![place.0.as_str().into()]
     })
 }
 
-/// A page of a stream's records, by their last change.
-pub(crate) fn by_change(
-    stream: i64,
-    include_deleted: bool,
-    changed_after: i64,
-    window: &Window<i64>,
-) -> Select<Entity> {
+/// A page of these records, by their last change.
+pub(crate) fn by_change(records: Select<Entity>, changed_after: i64, window: &Window<i64>) -> Select<Entity> {
     let columns = [Column::ChangeNumber.into_expr()];
-    let query = of_stream(stream, include_deleted)
+    let query = records
         .filter(Column::ChangeNumber.gt(changed_after))
         // The index holds what is over 0, and a database takes it only where that is said.
         .filter(Expr::cust("change_number > 0"));
     keyset::window(query, &columns, OrderDirection::Asc, window, |number| {
         vec![(*number).into()]
     })
+}
+
+/// The next records of a stream in the order of their last changes, of those in this range: after the first number, and
+/// up to the second.
+pub(crate) async fn changes(
+    connection: &impl ConnectionTrait,
+    stream: i64,
+    include_deleted: bool,
+    (after, until): (i64, i64),
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    of_stream(stream, include_deleted, None)
+        .filter(Column::ChangeNumber.gt(after))
+        .filter(Column::ChangeNumber.lte(until))
+        .filter(Expr::cust("change_number > 0"))
+        .order_by_asc(Column::ChangeNumber)
+        .limit(limit)
+        .all(connection)
+        .await
 }
 
 /// These records with their streams, as far as they are in scope and the ids are whole.

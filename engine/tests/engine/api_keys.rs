@@ -223,7 +223,7 @@ on_both_databases! {
         let narrow = holder(&world.engine, Some(client.id), &["integrations:read"]).await;
         assert!(world.engine.integrations().find(&narrow, integration.id).await.unwrap().is_some());
         let of = RecordList {
-            integration_id: integration.id, stream: "users".to_owned(), changed_after: None, include_deleted: false,
+            integration_id: integration.id, stream: "users".to_owned(), changed_after: None, include_deleted: false, keys: None,
         };
         let records = world.engine.records().lists(&narrow, &[Listing::new(&of, &PageRequest::default())]).await;
         assert!(matches!(records, Err(Error::Forbidden(text)) if text.contains("records:read")));

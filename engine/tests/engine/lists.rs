@@ -93,7 +93,7 @@ on_both_databases! {
         let second = world.integration(client.id, "second").await;
         let of = |integration_id, stream: &str, changed_after: Option<&str>| {
             let stream = stream.to_owned();
-            RecordList { integration_id, stream, changed_after: changed_after.map(str::to_owned), include_deleted: false }
+            RecordList { integration_id, stream, changed_after: changed_after.map(str::to_owned), include_deleted: false, keys: None }
         };
         for (integration, stream, keys) in [
             (first.id, "users", ["b", "a"]), (first.id, "posts", ["p", "q"]), (second.id, "users", ["z", "y"]),

@@ -34,6 +34,8 @@ mod overview;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
+mod reader_beside_syncs;
+#[cfg(test)]
 mod records;
 #[cfg(test)]
 mod retention;

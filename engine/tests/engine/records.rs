@@ -14,6 +14,7 @@ fn list(integration_id: IntegrationId) -> RecordList {
         stream: "users".to_owned(),
         changed_after: None,
         include_deleted: false,
+        keys: None,
     }
 }
 

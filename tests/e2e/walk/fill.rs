@@ -190,6 +190,7 @@ impl Writer<'_> {
                     text(self.things.cursors.get(place).map_or("", String::as_str))
                 }
                 "stream" | "streams" => text("items"),
+                "keys" => text("1"),
                 "connector" => text("items"),
                 "connectorVersion" => text("1"),
                 "name" => text("walked"),

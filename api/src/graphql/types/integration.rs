@@ -230,6 +230,8 @@ impl Integration {
         changed_after: Option<String>,
         #[graphql(default_with = "Some(false)", desc = "Whether deleted records are listed too")]
         include_deleted: Option<bool>,
+        #[graphql(desc = "Only those with one of these keys, at most 100; a key is a Record's key")]
+        keys: Option<Vec<String>>,
     ) -> Result<RecordConnection> {
         let page = page(first, after, None, None)?;
         let of = RecordList {
@@ -237,6 +239,7 @@ impl Integration {
             stream,
             changed_after,
             include_deleted: include_deleted.unwrap_or(false),
+            keys,
         };
         let found = loaders(ctx).load_one(Listing { of, page }).await?;
         Ok(RecordConnection::new(owner(found)??))

@@ -29,7 +29,7 @@ pub(crate) use self::integration::Integration;
 pub(crate) use self::node::Node;
 pub(crate) use self::overview::{Overview, Window};
 pub(crate) use self::record::Record;
-pub(crate) use self::scalars::DateTime;
+pub(crate) use self::scalars::{DateTime, rfc3339};
 pub(crate) use self::schedule::{Schedule, SkippedTick};
 pub(crate) use self::sync_error::SyncError;
 pub(crate) use self::sync_run::{LogEntry, SyncRun};

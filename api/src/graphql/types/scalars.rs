@@ -7,6 +7,11 @@ use chrono::{SecondsFormat, Utc};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DateTime(pub(crate) chrono::DateTime<Utc>);
 
+/// A time as every answer writes it.
+pub(crate) fn rfc3339(time: chrono::DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
 /// RFC 3339, UTC: `2026-11-21T09:30:00.123456Z`. Other offsets are understood when sent.
 #[Scalar(
     name = "DateTime",
@@ -27,7 +32,7 @@ impl ScalarType for DateTime {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+        Value::String(rfc3339(self.0))
     }
 }
 
