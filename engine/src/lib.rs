@@ -19,6 +19,7 @@ pub mod connectors;
 mod context;
 pub mod correlation;
 pub mod deadletters;
+pub mod erasure;
 mod error;
 pub mod events;
 pub mod idempotency;

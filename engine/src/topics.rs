@@ -13,5 +13,7 @@ pub const EVENTS: &str = "events";
 pub const CANCEL: &str = "cancel";
 /// Events were given their sequence. The payload says nothing.
 pub const SEQUENCED: &str = "sequenced";
+/// A client is to be erased. The payload says nothing.
+pub const ERASURES: &str = "erasures";
 /// An API key was rotated or revoked. The payload is its id.
 pub const ACCESS: &str = "access";

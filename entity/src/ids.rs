@@ -178,6 +178,8 @@ typed_id! {
     DeadLetterId "dlq";
     /// A credential of the API.
     ApiKeyId "key";
+    /// A client's erasure.
+    ErasureId "era";
 }
 
 /// A record's id, computed from two columns that the table has anyway: when it was first seen, and its row.

@@ -12,6 +12,7 @@ pub mod api_key_secret;
 pub mod client;
 pub mod connector;
 pub mod dead_letter;
+pub mod erasure;
 pub mod idempotency_answer;
 pub mod ids;
 pub mod integration;

@@ -166,6 +166,18 @@ vocabulary! {
         Coalesced = "COALESCED",
     }
 
+    /// What is done next of an erasure.
+    ErasureStage {
+        /// The client's runs are stopped.
+        Cancelling = "CANCELLING",
+        /// What is kept under idempotency keys is forgotten.
+        Answers = "ANSWERS",
+        /// Its rows are deleted.
+        Rows = "ROWS",
+        /// Its events, and then itself.
+        Events = "EVENTS",
+    }
+
     /// What a dead letter is.
     DeadLetterKind {
         /// A record that could not be mapped.

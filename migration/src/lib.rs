@@ -21,6 +21,7 @@ mod m20261125_000201_api_keys;
 mod m20261125_000301_schema_drift;
 mod m20261125_000401_validators;
 mod m20261125_000801_run_figures;
+mod m20261125_000901_erasures;
 mod sql;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000301_schema_drift::Migration),
             Box::new(m20261125_000401_validators::Migration),
             Box::new(m20261125_000801_run_figures::Migration),
+            Box::new(m20261125_000901_erasures::Migration),
         ]
     }
 }

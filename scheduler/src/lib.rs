@@ -6,11 +6,13 @@
 //! | [`worker`] | claims runs, executes them, settles them | at a notice; at the next time a run may run; every second |
 //! | [`reaper`] | takes back runs whose worker is gone | every two seconds |
 //! | [`relay`] | gives events their sequence | at a notice; every half second |
+//! | [`erasures`] | deletes everything of clients that are to be erased | at a notice; every five seconds |
 //! | [`jobs`] | maintenance: what is not kept for ever | by the calendar, on the same cron clock |
 //!
 //! Every part holds an `Engine` and decides nothing itself. Any number of processes may run all of them: what
 //! must happen once is decided by the database, row by row.
 
+mod erasures;
 mod jobs;
 mod leases;
 mod reaper;
@@ -47,6 +49,11 @@ pub async fn run(engine: Engine, settings: SchedulerSettings, shutdown: Shutdown
     let mut parts = JoinSet::new();
     parts.spawn(reaper::run(engine.clone(), shutdown.soft.clone()));
     parts.spawn(relay::run(engine.clone(), shutdown.soft.clone()));
+    parts.spawn(erasures::run(
+        engine.clone(),
+        settings.name.clone(),
+        shutdown.soft.clone(),
+    ));
     parts.spawn(worker::run(
         engine.clone(),
         settings.name,

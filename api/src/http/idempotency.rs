@@ -110,6 +110,13 @@ pub(super) async fn answer_once(
             let refused = graphql::answer(Code::Conflict, message, &id.0);
             refuse(StatusCode::CONFLICT, &refused)
         }
+        Ok(Ended::Erased) => {
+            let message =
+                "This request was executed; what it was answered was erased with the client that it spoke of";
+            let refused = graphql::answer(Code::Conflict, message, &id.0);
+            let refused = graphql::with_reason(refused, "ANSWER_ERASED");
+            refuse(StatusCode::CONFLICT, &refused)
+        }
         Ok(Ended::Mismatch) => {
             let message = "This Idempotency-Key was used for another request; a new request needs a new key";
             let refused = graphql::answer(Code::BadUserInput, message, &id.0);
@@ -126,6 +133,8 @@ enum Ended {
     Executed(Option<GraphqlResponse>),
     /// An equal one has this answer.
     Known(String),
+    /// An equal one was executed, and its answer was erased.
+    Erased,
     InFlight,
     Mismatch,
 }
@@ -146,6 +155,7 @@ async fn once(
     let ticket = match api.engine.idempotency().begin(&actor, asked).await? {
         Begun::First(ticket) => ticket,
         Begun::Answered(text) => return Ok(Ended::Known(text)),
+        Begun::Erased => return Ok(Ended::Erased),
         Begun::InFlight => return Ok(Ended::InFlight),
         Begun::Mismatch => return Ok(Ended::Mismatch),
     };

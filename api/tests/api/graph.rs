@@ -344,3 +344,70 @@ async fn who_changes_what_somebody_else_changed_is_told() {
     let done = server.data(write, change("two", &after)).await;
     assert_eq!(done["updateClient"]["userErrors"], json!([]), "{done:#}");
 }
+
+#[tokio::test]
+async fn what_happened_is_listed_and_filtered() {
+    let server = Fixture::start().await;
+    let (one, other) = (server.client("one").await, server.client("other").await);
+    server.connector().await;
+    let integration = server.integration(&one, "people").await;
+    let run = server.run(&integration).await;
+    server.cancel(&run).await;
+    server.engine.events().relay().await.unwrap();
+    let query = "query($filter: EventFilter) { events(first: 100, filter: $filter) { totalCount edges { node { id type subject } } } }";
+    let types = async |filter: Value| {
+        let found = server.data(query, json!({ "filter": filter })).await;
+        let edges = found["events"]["edges"].as_array().unwrap();
+        assert_eq!(found["events"]["totalCount"], edges.len());
+        let types = edges
+            .iter()
+            .map(|edge| edge["node"]["type"].as_str().unwrap().to_owned());
+        types.collect::<Vec<_>>()
+    };
+    let all = types(json!(null)).await;
+    assert_eq!(
+        all.first().map(String::as_str),
+        Some("sync_run.cancelled"),
+        "the last one first: {all:?}"
+    );
+    assert_eq!(types(json!({ "clientId": other })).await, ["client.registered"]);
+    assert_eq!(
+        types(json!({ "subject": run })).await,
+        ["sync_run.cancelled", "sync_run.queued"]
+    );
+    assert_eq!(
+        types(json!({ "types": ["integration.created"] })).await,
+        ["integration.created"]
+    );
+    assert_eq!(types(json!({ "after": "2099-01-01T00:00:00Z" })).await, [""; 0]);
+    assert_eq!(types(json!({ "before": "2099-01-01T00:00:00Z" })).await, all);
+
+    let runs = "query($filter: SyncRunFilter) { syncRuns(filter: $filter) { totalCount } }";
+    for (filter, expected) in [
+        (
+            json!({ "connector": "people", "finishedBefore": "2099-01-01T00:00:00Z" }),
+            1,
+        ),
+        (json!({ "connector": "nothing" }), 0),
+        (json!({ "finishedAfter": "2099-01-01T00:00:00Z" }), 0),
+    ] {
+        let found = server.data(runs, json!({ "filter": filter })).await;
+        assert_eq!(found["syncRuns"]["totalCount"], expected, "{filter}");
+    }
+    let found = server
+        .data(
+            "{ clients(filter: { createdAfter: \"2099-01-01T00:00:00Z\" }) { totalCount } \
+             integrations(filter: { createdBefore: \"2099-01-01T00:00:00Z\" }) { totalCount } \
+             deadLetters(filter: { stream: \"people\", connector: \"people\", errorKind: [AUTH], createdAfter: \"2001-01-01T00:00:00Z\" }) { totalCount } }",
+            json!({}),
+        )
+        .await;
+    assert_eq!(
+        (
+            &found["clients"]["totalCount"],
+            &found["integrations"]["totalCount"],
+            &found["deadLetters"]["totalCount"]
+        ),
+        (&json!(0), &json!(1), &json!(0))
+    );
+}

@@ -93,4 +93,24 @@ async fn a_list_s_neighbours_are_one_batch_each() {
         (7..=18).contains(&counted),
         "{counted} batches of lists for 12 clients"
     );
+
+    // A count is asked of the database when somebody asks for it, and then once for all lists beside each other.
+    let lists = async |count: &str| {
+        BATCHES.set(0);
+        let query = format!(
+            "{{ clients(first: 100) {{ edges {{ node {{ integrations {{ {count} edges {{ cursor }} }} syncRuns {{ {count} edges {{ cursor }} }} }} }} }} }}"
+        );
+        let data = server.data(&query, json!({})).await;
+        (
+            data["clients"]["edges"][0]["node"]["syncRuns"]["totalCount"].clone(),
+            BATCHES.get(),
+        )
+    };
+    let (nothing, without) = lists("").await;
+    let (counted, with) = lists("totalCount").await;
+    assert_eq!((nothing, counted), (serde_json::Value::Null, json!(2)));
+    assert!(
+        without <= 3 && with > without,
+        "{without} batches, and {with} with the counts"
+    );
 }

@@ -57,6 +57,10 @@ pub struct ClientFilter {
     pub status: Option<ClientStatus>,
     /// Whose slug or name contains this, whatever the case of its letters.
     pub search: Option<String>,
+    /// Made after this.
+    pub created_after: Option<DateTime<Utc>>,
+    /// Made before this.
+    pub created_before: Option<DateTime<Utc>>,
 }
 
 /// The order of a list of clients.

@@ -49,4 +49,14 @@ pub struct DeadLetterFilter {
     pub status: Vec<DeadLetterStatus>,
     /// One of these; all where none. An empty list matches nothing.
     pub ids: Option<Vec<DeadLetterId>>,
+    /// Of this stream.
+    pub stream: Option<String>,
+    /// Of an integration on this connector: its slug.
+    pub connector: Option<String>,
+    /// Whose error is of one of these kinds; any where empty.
+    pub error_kind: Vec<crate::runs::ErrorKind>,
+    /// Made after this.
+    pub created_after: Option<DateTime<Utc>>,
+    /// Made before this.
+    pub created_before: Option<DateTime<Utc>>,
 }

@@ -26,6 +26,21 @@ pub struct Event {
     pub data: Value,
 }
 
+/// Which events; what is not given does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Whose.
+    pub client_id: Option<ClientId>,
+    /// Of one of these types; any where empty.
+    pub types: Vec<String>,
+    /// About the thing with this id.
+    pub subject: Option<String>,
+    /// Happened after this.
+    pub after: Option<DateTime<Utc>>,
+    /// Happened before this.
+    pub before: Option<DateTime<Utc>>,
+}
+
 /// An event to be written in the transaction that makes it true.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventDraft {

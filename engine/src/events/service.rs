@@ -1,15 +1,19 @@
+use std::collections::HashMap;
+
 use entity::outbox_event::Model;
 use platform::database::Durability;
 
-use super::model::Event;
-use crate::access::{Actor, Resource};
+use super::model::{Event, EventFilter};
+use crate::access::{Actor, Resource, Scope};
 use crate::error::Result;
-use crate::ids::EventId;
+use crate::ids::{ClientId, EventId};
+use crate::page::{PageRequest, Paged};
 use crate::store::events as store;
 use crate::{Engine, topics};
 
 /// How many events one transaction of the relay gives a sequence.
 const RELAY_BATCH: u64 = 1_000;
+const TAG: &str = "events";
 /// The most events that one look gives.
 const MOST: u64 = 1_000;
 
@@ -56,6 +60,48 @@ impl Events<'_> {
             self.0.notify(topics::SEQUENCED, "").await;
         }
         Ok(relayed)
+    }
+
+    /// The events about a client after this sequence, in order, at most 1,000.
+    pub async fn of_client(
+        &self,
+        actor: &Actor,
+        client: ClientId,
+        sequence: i64,
+        limit: u64,
+    ) -> Result<Vec<Event>> {
+        if !actor.reads(Resource::Events)?.includes(client) {
+            return Ok(Vec::new());
+        }
+        let scope = Scope::Client(client);
+        let rows = store::after(self.0.db.reader(), scope, sequence, &[], limit.min(MOST)).await?;
+        Ok(rows.into_iter().map(Event::from).collect())
+    }
+
+    /// A page of events that were given their sequence, the last first.
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        filter: &EventFilter,
+        page: &PageRequest,
+    ) -> Result<Paged<Event>> {
+        let scope = actor.reads(Resource::Events)?;
+        let window = page.window(TAG)?;
+        let rows = store::page(self.0.db.reader(), scope, filter, &window).await?;
+        Ok(window
+            .page(TAG, rows, |row| row.sequence.unwrap_or_default())
+            .map(Event::from))
+    }
+
+    /// How many match.
+    pub async fn count(&self, actor: &Actor, filter: &EventFilter) -> Result<u64> {
+        Ok(store::count(self.0.db.reader(), actor.reads(Resource::Events)?, filter).await?)
+    }
+
+    /// These events, as far as the actor may see them.
+    pub async fn by_ids(&self, actor: &Actor, events: &[EventId]) -> Result<HashMap<EventId, Event>> {
+        let rows = store::by_ids(self.0.db.reader(), actor.reads(Resource::Events)?, events).await?;
+        Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
     }
 
     /// One event.

@@ -10,7 +10,8 @@
 //! must not happen twice has a rule of its own in the tables (a client's slug; the key of a run, which is why
 //! triggerSync is kept out of here: see [`crate::runs`]).
 //!
-//! Answers are kept sealed: one may hold a secret that is shown once.
+//! Answers are kept sealed: one may hold a secret that is shown once. One that was erased (see [`crate::erasure`]) is
+//! empty, and its key stays taken.
 //!
 //! # Rejected
 //! Answers in Redis: one that forgets would execute a request again that had been answered.
@@ -51,6 +52,8 @@ pub enum Begun {
     First(Ticket),
     /// The answer that an equal request got.
     Answered(String),
+    /// An equal request was answered, and the answer was erased with the client that it spoke of.
+    Erased,
     /// An equal request that is not answered yet.
     InFlight,
     /// A request with another input.
@@ -108,6 +111,11 @@ impl Idempotency<'_> {
         match known {
             Some(row) if row.input_hash != hash => {
                 return Ok(Some(Begun::Mismatch));
+            }
+            Some(Model {
+                answer: Some(sealed), ..
+            }) if sealed.is_empty() => {
+                return Ok(Some(Begun::Erased));
             }
             Some(Model {
                 answer: Some(sealed), ..
@@ -176,6 +184,16 @@ impl Idempotency<'_> {
         if let Err(error) = self.0.coordinator.unlock(&mark(ticket), &owner).await {
             tracing::debug!(%error, "a mark was not given back; it expires");
         }
+    }
+
+    /// What a row keeps as its answer; none where there is none that can be opened.
+    pub(crate) fn open_kept(&self, row: &Model) -> Option<String> {
+        let ticket = Ticket {
+            scope: row.scope.clone(),
+            key: row.key.clone(),
+            owner: row.owner,
+        };
+        self.open(&ticket, row.answer.as_deref()?).ok()
     }
 
     fn open(&self, ticket: &Ticket, sealed: &[u8]) -> Result<String> {

@@ -85,6 +85,12 @@ impl Records<'_> {
         Ok(listings.iter().zip(looks).map(page).collect())
     }
 
+    /// The names of an integration's streams of which there may be records, also of those that it does not read any more.
+    pub async fn streams(&self, actor: &Actor, integration: IntegrationId) -> Result<Vec<String>> {
+        let scope = actor.reads(Resource::Records)?;
+        Ok(store::names(self.0.db.reader(), scope, integration).await?)
+    }
+
     /// One record.
     pub async fn find(&self, actor: &Actor, id: RecordId) -> Result<Option<Record>> {
         Ok(self.by_ids(actor, &[id]).await?.remove(&id))

@@ -79,7 +79,7 @@ impl Retention<'_> {
                 What::Events(before) => store::events(&transaction, before).await?,
                 What::SkippedTicks(before) => store::skipped_ticks(&transaction, before).await?,
                 What::Answers(before) => idempotency::purge(&transaction, before).await?,
-                What::Integration(id) => store::integration(&transaction, id).await?,
+                What::Integration(id) => store::integration(&transaction, id).await?.rows,
             };
             transaction.commit().await?;
             deleted += rows;

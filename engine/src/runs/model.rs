@@ -178,6 +178,12 @@ pub struct SyncRunFilter {
     pub queued_after: Option<DateTime<Utc>>,
     /// Asked for before this instant.
     pub queued_before: Option<DateTime<Utc>>,
+    /// Ended after this.
+    pub finished_after: Option<DateTime<Utc>>,
+    /// Ended before this.
+    pub finished_before: Option<DateTime<Utc>>,
+    /// Of an integration on this connector: its slug.
+    pub connector: Option<String>,
     /// Whose last error is of one of these kinds; all where empty.
     pub error_kind: Vec<ErrorKind>,
 }

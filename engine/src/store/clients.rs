@@ -104,6 +104,12 @@ fn matching(scope: Scope, filter: &ClientFilter) -> Select<Entity> {
     if let Some(status) = filter.status {
         query = query.filter(Column::Status.eq(status));
     }
+    if let Some(after) = filter.created_after {
+        query = query.filter(Column::CreatedAt.gt(Timestamp::from(after)));
+    }
+    if let Some(before) = filter.created_before {
+        query = query.filter(Column::CreatedAt.lt(Timestamp::from(before)));
+    }
     if let Some(text) = &filter.search {
         let column = |column: Column| column.into_expr();
         let found = Condition::any()

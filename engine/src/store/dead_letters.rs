@@ -4,12 +4,13 @@ use entity::Timestamp;
 use entity::dead_letter::{ActiveModel, Column, Entity, Model};
 use entity::ids::DeadLetterId;
 use entity::words::DeadLetterStatus;
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Select, Set,
 };
 
-use super::keyset;
+use super::{integrations, keyset};
 use crate::access::Scope;
 use crate::deadletters::DeadLetterFilter;
 use crate::page::{OrderDirection, Window};
@@ -30,6 +31,22 @@ fn condition(scope: Scope, filter: &DeadLetterFilter) -> Condition {
     }
     if !filter.status.is_empty() {
         condition = condition.add(Column::Status.is_in(filter.status.iter().copied()));
+    }
+    if let Some(stream) = &filter.stream {
+        condition = condition.add(Column::Stream.eq(stream));
+    }
+    if let Some(slug) = &filter.connector {
+        condition = condition.add(integrations::is_on(Column::IntegrationId.into_expr(), slug));
+    }
+    if !filter.error_kind.is_empty() {
+        let kinds = filter.error_kind.iter().map(|kind| kind.as_str());
+        condition = condition.add(Expr::cust("dead_letter.error ->> 'kind'").is_in(kinds));
+    }
+    if let Some(after) = filter.created_after {
+        condition = condition.add(Column::CreatedAt.gt(Timestamp::from(after)));
+    }
+    if let Some(before) = filter.created_before {
+        condition = condition.add(Column::CreatedAt.lt(Timestamp::from(before)));
     }
     if let Some(ids) = &filter.ids {
         condition = condition.add(Column::Id.is_in(ids.iter().copied()));

@@ -1,16 +1,19 @@
 //! The outbox: events, written in the transaction that makes them true.
 
+use entity::Timestamp;
 use entity::ids::{ClientId, EventId};
 use entity::outbox_event::{Column, Entity, Model};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
+use super::keyset;
 use super::statement::Sql;
 use super::stored_json::storable;
 use crate::access::Scope;
-use crate::events::EventDraft;
+use crate::events::{EventDraft, EventFilter};
+use crate::page::{OrderDirection, Window};
 use crate::{Engine, correlation};
 
 /// Only one relay at a time gives sequences; the number is ours alone among PostgreSQL's advisory locks.
@@ -143,6 +146,54 @@ pub(crate) async fn by_ids(
         .filter(Column::Id.is_in(ids.iter().copied()))
         .all(connection)
         .await
+}
+
+fn matching(scope: Scope, filter: &EventFilter) -> Select<Entity> {
+    let mut query = within(scope).filter(Column::Sequence.is_not_null());
+    if let Some(client) = filter.client_id {
+        query = query.filter(Column::ClientId.eq(client));
+    }
+    if !filter.types.is_empty() {
+        query = query.filter(Column::EventType.is_in(&filter.types));
+    }
+    if let Some(subject) = &filter.subject {
+        query = query.filter(Column::Subject.eq(subject));
+    }
+    if let Some(after) = filter.after {
+        query = query.filter(Column::At.gt(Timestamp::from(after)));
+    }
+    if let Some(before) = filter.before {
+        query = query.filter(Column::At.lt(Timestamp::from(before)));
+    }
+    query
+}
+
+/// A page of the events that match and have a sequence, the last first.
+pub(crate) async fn page(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    filter: &EventFilter,
+    window: &Window<i64>,
+) -> Result<Vec<Model>, DbErr> {
+    let columns = [Column::Sequence.into_expr()];
+    keyset::window(
+        matching(scope, filter),
+        &columns,
+        OrderDirection::Desc,
+        window,
+        |sequence| vec![(*sequence).into()],
+    )
+    .all(connection)
+    .await
+}
+
+/// How many match.
+pub(crate) async fn count(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    filter: &EventFilter,
+) -> Result<u64, DbErr> {
+    matching(scope, filter).count(connection).await
 }
 
 /// The events after this sequence, in order; of these types only, where any are given.

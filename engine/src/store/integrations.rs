@@ -163,6 +163,16 @@ fn paused() -> Condition {
         .add(Column::PausedForFailure.eq(true))
 }
 
+/// That an integration is on one of the versions of this connector.
+pub(crate) fn is_on(integration_id: impl Into<Expr>, slug: &str) -> Expr {
+    let on = Query::select()
+        .column((Entity, Column::Id))
+        .from(Entity)
+        .and_where(connectors::is_on(Expr::col((Entity, Column::ConnectorId)), slug))
+        .to_owned();
+    integration_id.into().in_subquery(on)
+}
+
 /// The integrations that match.
 pub(crate) fn matching(scope: Scope, filter: &IntegrationFilter) -> Select<Entity> {
     let mut query = within(scope);
@@ -182,6 +192,12 @@ pub(crate) fn matching(scope: Scope, filter: &IntegrationFilter) -> Select<Entit
     }
     if let Some(text) = &filter.search {
         query = query.filter(contains(Column::Name.into_expr(), text));
+    }
+    if let Some(after) = filter.created_after {
+        query = query.filter(Column::CreatedAt.gt(Timestamp::from(after)));
+    }
+    if let Some(before) = filter.created_before {
+        query = query.filter(Column::CreatedAt.lt(Timestamp::from(before)));
     }
     query
 }

@@ -11,6 +11,8 @@ pub(crate) mod clients;
 pub(crate) mod connectors;
 pub(crate) mod dead_letters;
 pub(crate) mod deletions;
+pub(crate) mod erasing;
+pub(crate) mod erasures;
 pub(crate) mod events;
 pub(crate) mod fairness;
 pub(crate) mod health;

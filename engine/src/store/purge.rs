@@ -6,13 +6,21 @@
 
 use entity::Timestamp;
 use entity::ids::IntegrationId;
-use entity::integration;
+use entity::{erasure, integration};
+use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::statement::Sql;
 
 /// How many rows one transaction deletes.
 pub(crate) const BATCH: i64 = 1_000;
+
+/// What a batch deleted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deleted {
+    pub(crate) table: &'static str,
+    pub(crate) rows: u64,
+}
 
 /// The lines of runs' logs from before then.
 pub(crate) async fn logs(connection: &impl ConnectionTrait, before: Timestamp) -> Result<u64, DbErr> {
@@ -63,7 +71,8 @@ pub(crate) async fn skipped_ticks(
         .map(|done| done.rows_affected())
 }
 
-/// A deleted integration that still has rows: itself, if nothing else.
+/// A deleted integration that still has rows: itself, if nothing else. Those of a client that is being erased are left to
+/// that, which counts.
 pub(crate) async fn deleted_integration(
     connection: &impl ConnectionTrait,
 ) -> Result<Option<IntegrationId>, DbErr> {
@@ -71,6 +80,14 @@ pub(crate) async fn deleted_integration(
         .select_only()
         .column(integration::Column::Id)
         .filter(integration::Column::DeletedAt.is_not_null())
+        .filter(
+            integration::Column::ClientId.not_in_subquery(
+                Query::select()
+                    .column(erasure::Column::ClientId)
+                    .from(erasure::Entity)
+                    .to_owned(),
+            ),
+        )
         .order_by_asc(integration::Column::DeletedAt)
         .limit(1)
         .into_tuple()
@@ -119,7 +136,10 @@ const OF_INTEGRATION: [(&str, &str, &str); 11] = [
 ];
 
 /// A batch of a deleted integration's rows, the integration itself last.
-pub(crate) async fn integration(connection: &impl ConnectionTrait, id: IntegrationId) -> Result<u64, DbErr> {
+pub(crate) async fn integration(
+    connection: &impl ConnectionTrait,
+    id: IntegrationId,
+) -> Result<Deleted, DbErr> {
     for (table, key, condition) in OF_INTEGRATION {
         let sql = Sql::new(connection.get_database_backend())
             .text(&format!(
@@ -129,10 +149,13 @@ pub(crate) async fn integration(connection: &impl ConnectionTrait, id: Integrati
             .text(") LIMIT ")
             .bind(BATCH)
             .text(")");
-        let deleted = connection.execute_raw(sql.build()).await?.rows_affected();
-        if deleted > 0 {
-            return Ok(deleted);
+        let rows = connection.execute_raw(sql.build()).await?.rows_affected();
+        if rows > 0 {
+            return Ok(Deleted { table, rows });
         }
     }
-    Ok(0)
+    Ok(Deleted {
+        table: "integration",
+        rows: 0,
+    })
 }

@@ -57,6 +57,28 @@ pub(crate) async fn streams(
         .collect())
 }
 
+/// The names of an integration's streams, if it is there and in scope.
+pub(crate) async fn names(
+    connection: &impl ConnectionTrait,
+    scope: Scope,
+    integration: IntegrationId,
+) -> Result<Vec<String>, DbErr> {
+    if super::integrations::find(connection, scope, integration)
+        .await?
+        .is_none()
+    {
+        return Ok(Vec::new());
+    }
+    stream_state::Entity::find()
+        .select_only()
+        .column(stream_state::Column::Stream)
+        .filter(stream_state::Column::IntegrationId.eq(integration))
+        .order_by_asc(stream_state::Column::Stream)
+        .into_tuple()
+        .all(connection)
+        .await
+}
+
 /// A stream's records, or those of them with these keys.
 pub(crate) fn of_stream(stream: i64, include_deleted: bool, keys: Option<&[String]>) -> Select<Entity> {
     let mut query = Entity::find().filter(Column::StreamId.eq(stream));

@@ -101,6 +101,18 @@ pub(crate) fn matching(scope: Scope, filter: &SyncRunFilter) -> Select<Entity> {
     if let Some(before) = filter.queued_before {
         query = query.filter(Column::QueuedAt.lt(Timestamp::from(before)));
     }
+    if let Some(after) = filter.finished_after {
+        query = query.filter(Column::FinishedAt.gt(Timestamp::from(after)));
+    }
+    if let Some(before) = filter.finished_before {
+        query = query.filter(Column::FinishedAt.lt(Timestamp::from(before)));
+    }
+    if let Some(slug) = &filter.connector {
+        query = query.filter(super::integrations::is_on(
+            Column::IntegrationId.into_expr(),
+            slug,
+        ));
+    }
     if !filter.error_kind.is_empty() {
         let kinds = filter.error_kind.iter().map(|kind| kind.as_str());
         query = query.filter(Expr::cust("sync_run.error ->> 'kind'").is_in(kinds));

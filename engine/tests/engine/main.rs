@@ -14,6 +14,8 @@ mod dead_letters;
 #[cfg(test)]
 mod drift;
 #[cfg(test)]
+mod erasure;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod fairness;

@@ -12,7 +12,7 @@ use engine::{Listing, PageRequest};
 use serde_json::{Value, json};
 
 use crate::upstream::{Step, Upstream, users};
-use crate::world::{OPERATOR, World, on_both_databases};
+use crate::world::{OPERATOR, on_both_databases};
 
 /// What the reader has of each key: its data, or that it was deleted.
 type Copy = BTreeMap<String, Option<Value>>;

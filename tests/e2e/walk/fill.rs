@@ -184,7 +184,7 @@ impl Writer<'_> {
             (_, "String") => match argument.name.as_str() {
                 "slug" if place.starts_with("Query.connector") => text("items"),
                 "from" | "to" if place == "Query.connectorComparison" => text("1"),
-                "slug" => text(&self.things.slug),
+                "slug" | "confirmSlug" => text(&self.things.slug),
                 "search" => text(&self.things.mark),
                 "after" | "before" | "changedAfter" => {
                     text(self.things.cursors.get(place).map_or("", String::as_str))
@@ -277,6 +277,7 @@ fn prefix(place: &str, argument: &str) -> &'static str {
         ("Query.syncRun", "id") | (_, "runId") => "run",
         (_, "apiKeyId") => "key",
         ("DeadLetterFilter", "ids") => "dlq",
+        ("EventFilter", "subject") => "cli",
         ("Subscription.eventPublished", "after") => "evt",
         _ => panic!("the walk does not know of what {place}.{argument} is the id"),
     }

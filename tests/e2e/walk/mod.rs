@@ -5,6 +5,7 @@
 //! is new is walked, and one whose arguments the walk cannot fill fails it ([`fill`]).
 
 mod fill;
+mod rights;
 mod schema;
 mod world;
 
@@ -168,8 +169,9 @@ on_both_databases! {
         }
         let missing: Vec<_> = world.schema.selectable().difference(&selected).cloned().collect();
         assert_eq!(missing, Vec::<String>::new(), "fields that the walk does not come to");
+        // And erasures, which are the operator's alone.
         let everybodys = [
-            "Query.connector", "Query.connectorComparison", "Query.connectorVersions", "Query.connectors", "Query.overview",
+            "Query.erasures", "Query.connector", "Query.connectorComparison", "Query.connectorVersions", "Query.connectors", "Query.overview",
         ];
         for field in world.schema.root("queryType") {
             let place = format!("Query.{}", field.name);

@@ -3,6 +3,7 @@
 use async_graphql::{ID, InputObject};
 use engine::Refusal;
 use engine::clients::{self, RegisterClient, UpdateClient};
+use engine::erasure::EraseClient;
 use engine::ids::ClientId;
 use serde_json::Value;
 
@@ -16,6 +17,10 @@ pub(crate) struct ClientFilter {
     status: Option<ClientStatus>,
     /// Whose slug or name contains this, whatever the case of its letters.
     search: Option<String>,
+    /// Made after this instant.
+    created_after: Option<DateTime>,
+    /// Made before this instant.
+    created_before: Option<DateTime>,
 }
 
 impl ClientFilter {
@@ -23,6 +28,8 @@ impl ClientFilter {
         clients::ClientFilter {
             status: self.status.map(Into::into),
             search: self.search,
+            created_after: self.created_after.map(Into::into),
+            created_before: self.created_before.map(Into::into),
         }
     }
 }
@@ -88,6 +95,24 @@ impl UpdateClientInput {
             name: self.name,
             metadata: self.metadata,
             if_updated_at: self.if_updated_at.map(Into::into),
+        })
+    }
+}
+
+/// A client to erase.
+#[derive(InputObject, Debug)]
+pub(crate) struct EraseClientInput {
+    /// The client.
+    client_id: ID,
+    /// Its slug, typed once more: what is erased does not come back.
+    confirm_slug: String,
+}
+
+impl EraseClientInput {
+    pub(crate) fn into_engine(self) -> Result<EraseClient, Refusal> {
+        Ok(EraseClient {
+            client_id: named(&self.client_id, "client", "clientId")?,
+            confirm_slug: self.confirm_slug,
         })
     }
 }

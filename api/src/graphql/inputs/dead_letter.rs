@@ -4,7 +4,7 @@ use async_graphql::{ID, InputObject};
 use engine::deadletters;
 
 use super::{matching, words};
-use crate::graphql::types::{DeadLetterKind, DeadLetterStatus};
+use crate::graphql::types::{DateTime, DeadLetterKind, DeadLetterStatus, ErrorKind};
 
 /// Which dead letters; what is not given does not matter.
 #[derive(InputObject, Debug, Default)]
@@ -19,6 +19,16 @@ pub(crate) struct DeadLetterFilter {
     status: Option<Vec<DeadLetterStatus>>,
     /// One of these; an empty list finds nothing.
     ids: Option<Vec<ID>>,
+    /// Of this stream.
+    stream: Option<String>,
+    /// Of an integration on this connector: its slug.
+    connector: Option<String>,
+    /// Whose error is of one of these kinds; all when empty.
+    error_kind: Option<Vec<ErrorKind>>,
+    /// Made after this instant.
+    created_after: Option<DateTime>,
+    /// Made before this instant.
+    created_before: Option<DateTime>,
 }
 
 impl DeadLetterFilter {
@@ -29,6 +39,11 @@ impl DeadLetterFilter {
             integration_id: matching(self.integration_id).ok()?,
             kind: words(self.kind),
             status: words(self.status),
+            stream: self.stream,
+            connector: self.connector,
+            error_kind: words(self.error_kind),
+            created_after: self.created_after.map(Into::into),
+            created_before: self.created_before.map(Into::into),
             ids: self
                 .ids
                 .map(|ids| ids.iter().filter_map(|id| id.parse().ok()).collect()),

@@ -24,6 +24,10 @@ pub(crate) struct IntegrationFilter {
     health: Option<Health>,
     /// Whose name contains this, whatever the case of its letters.
     search: Option<String>,
+    /// Made after this instant.
+    created_after: Option<DateTime>,
+    /// Made before this instant.
+    created_before: Option<DateTime>,
 }
 
 impl IntegrationFilter {
@@ -35,6 +39,8 @@ impl IntegrationFilter {
             status: self.status.map(Into::into),
             health: self.health.map(Into::into),
             search: self.search,
+            created_after: self.created_after.map(Into::into),
+            created_before: self.created_before.map(Into::into),
         })
     }
 }

@@ -5,6 +5,7 @@ mod api_key;
 mod client;
 mod connector;
 mod dead_letter;
+mod event;
 mod integration;
 mod sync_run;
 
@@ -17,6 +18,7 @@ pub(crate) use self::api_key::*;
 pub(crate) use self::client::*;
 pub(crate) use self::connector::*;
 pub(crate) use self::dead_letter::*;
+pub(crate) use self::event::*;
 pub(crate) use self::integration::*;
 pub(crate) use self::sync_run::*;
 

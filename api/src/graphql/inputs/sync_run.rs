@@ -23,6 +23,12 @@ pub(crate) struct SyncRunFilter {
     queued_after: Option<DateTime>,
     /// Asked for before this instant.
     queued_before: Option<DateTime>,
+    /// Ended after this instant.
+    finished_after: Option<DateTime>,
+    /// Ended before this instant.
+    finished_before: Option<DateTime>,
+    /// Of an integration on this connector: its slug.
+    connector: Option<String>,
     /// Whose last error is of one of these kinds; all when empty.
     error_kind: Option<Vec<ErrorKind>>,
 }
@@ -37,6 +43,9 @@ impl SyncRunFilter {
             trigger: words(self.trigger),
             queued_after: self.queued_after.map(Into::into),
             queued_before: self.queued_before.map(Into::into),
+            finished_after: self.finished_after.map(Into::into),
+            finished_before: self.finished_before.map(Into::into),
+            connector: self.connector,
             error_kind: words(self.error_kind),
         })
     }

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use async_graphql::dataloader::{DataLoader, Loader};
 use engine::clients::Client;
 use engine::connectors::{ConnectorInfo, StreamChange};
-use engine::ids::{ClientId, ConnectorId, IntegrationId, RunId};
+use engine::deadletters::DeadLetter;
+use engine::events::Event;
+use engine::ids::{ClientId, ConnectorId, DeadLetterId, EventId, IntegrationId, RecordId, RunId};
 use engine::integrations::{
     Integration, IntegrationFilter, IntegrationOrder, Schedule, SchemaDrift, SkippedTick,
 };
@@ -108,6 +110,9 @@ loaders! {
     ConnectorId => ConnectorInfo: |engine, actor, keys| engine.connectors().by_ids(actor, keys);
     IntegrationId => Integration: |engine, actor, keys| engine.integrations().by_ids(actor, keys);
     RunId => SyncRun: |engine, actor, keys| engine.runs().by_ids(actor, keys);
+    RecordId => Record: |engine, actor, keys| engine.records().by_ids(actor, keys);
+    DeadLetterId => DeadLetter: |engine, actor, keys| engine.dead_letters().by_ids(actor, keys);
+    EventId => Event: |engine, actor, keys| engine.events().by_ids(actor, keys);
     ScheduleOf => Schedule: |engine, actor, keys| async {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         Ok(rekey(engine.integrations().schedules_for(actor, &ids).await?, ScheduleOf))

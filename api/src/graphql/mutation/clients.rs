@@ -2,9 +2,9 @@
 
 use async_graphql::{Context, Object, Result};
 
-use super::payloads::{ArchiveClientPayload, RegisterClientPayload, UpdateClientPayload};
+use super::payloads::{ArchiveClientPayload, EraseClientPayload, RegisterClientPayload, UpdateClientPayload};
 use crate::graphql::context::{actor, engine_of};
-use crate::graphql::inputs::{ArchiveClientInput, RegisterClientInput, UpdateClientInput};
+use crate::graphql::inputs::{ArchiveClientInput, EraseClientInput, RegisterClientInput, UpdateClientInput};
 
 #[derive(Default)]
 pub(crate) struct ClientMutations;
@@ -35,6 +35,25 @@ impl ClientMutations {
             Err(refusal) => return Ok(refusal.into()),
         };
         Ok(engine_of(ctx).clients().update(actor(ctx), change).await?.into())
+    }
+
+    /// Erases a client and everything of it, for good: its integrations, runs, records, dead letters, keys, events. Its runs
+    /// are stopped and its keys end at once; the rest is done in the background, and the erasure shows how far it is.
+    /// Operators only.
+    async fn erase_client(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The client")] input: EraseClientInput,
+    ) -> Result<EraseClientPayload> {
+        let request = match input.into_engine() {
+            Ok(request) => request,
+            Err(refusal) => return Ok(refusal.into()),
+        };
+        Ok(engine_of(ctx)
+            .erasures()
+            .request(actor(ctx), request)
+            .await?
+            .into())
     }
 
     /// Archives a client: what it has stays, and nothing of it runs any more.

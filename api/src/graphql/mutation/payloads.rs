@@ -6,7 +6,7 @@ use engine::{Outcome, Refusal};
 use secrecy::ExposeSecret;
 
 use crate::graphql::types::{
-    ApiKey, Client, Connector, ConnectorChange, Integration, SyncError, SyncRun, UserError,
+    ApiKey, Client, Connector, ConnectorChange, Erasure, Integration, SyncError, SyncRun, UserError,
 };
 
 pub(super) fn errors(refusals: Vec<Refusal>) -> Vec<UserError> {
@@ -56,6 +56,11 @@ payloads! {
     ArchiveClientPayload {
         /// The archived client; null when there are userErrors.
         client: Client of engine::clients::Client
+    }
+    /// The answer of eraseClient.
+    EraseClientPayload {
+        /// The erasure, new or already begun; null when there are userErrors.
+        erasure: Erasure of engine::erasure::Erasure
     }
     /// The answer of installConnector. A manifest's faults are userErrors whose message ends in 'line L, column C'.
     InstallConnectorPayload {

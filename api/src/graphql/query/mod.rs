@@ -4,6 +4,8 @@ mod api_keys;
 mod clients;
 mod connectors;
 mod dead_letters;
+mod erasures;
+mod events;
 mod integrations;
 mod nodes;
 mod overview;
@@ -23,4 +25,6 @@ pub(crate) struct Query(
     dead_letters::DeadLetterQueries,
     overview::OverviewQueries,
     api_keys::ApiKeyQueries,
+    erasures::ErasureQueries,
+    events::EventQueries,
 );

@@ -4,7 +4,10 @@
 use async_graphql::{Context, OutputType, Result, SimpleObject};
 use engine::{PageRequest, Paged};
 
-use super::{ApiKey, Client, Connector, DeadLetter, Integration, LogEntry, Record, SkippedTick, SyncRun};
+use super::{
+    ApiKey, Client, Connector, DeadLetter, Erasure, Event, Integration, LogEntry, Record, SkippedTick,
+    SyncRun,
+};
 use crate::graphql::context::{actor, engine_of, loaders, owner};
 use crate::graphql::loaders::{IntegrationsCounted, RunsCounted};
 
@@ -65,6 +68,8 @@ pub(crate) enum Total {
     SyncRuns(engine::runs::SyncRunFilter),
     DeadLetters(engine::deadletters::DeadLetterFilter),
     ApiKeys(Option<engine::ids::ClientId>),
+    Erasures,
+    Events(engine::events::EventFilter),
 }
 
 impl Total {
@@ -82,6 +87,8 @@ impl Total {
             Self::SyncRuns(filter) => owner(loaders(ctx).load_one(RunsCounted(filter.clone())).await?)?,
             Self::DeadLetters(filter) => engine.dead_letters().count(actor, filter).await?,
             Self::ApiKeys(client) => engine.api_keys().count(actor, *client).await?,
+            Self::Events(filter) => engine.events().count(actor, filter).await?,
+            Self::Erasures => engine.erasures().count(actor).await?,
         };
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
@@ -171,6 +178,10 @@ counted! {
     DeadLetterConnection, DeadLetterEdge of DeadLetter;
     /// A list of API keys, newest first.
     ApiKeyConnection, ApiKeyEdge of ApiKey;
+    /// A list of events, the last first.
+    EventConnection, EventEdge of Event;
+    /// A list of erasures, newest first.
+    ErasureConnection, ErasureEdge of Erasure;
 }
 
 uncounted! {
@@ -193,7 +204,7 @@ macro_rules! can_be_impossible {
     )+};
 }
 
-can_be_impossible! { IntegrationConnection SyncRunConnection DeadLetterConnection ApiKeyConnection }
+can_be_impossible! { IntegrationConnection SyncRunConnection DeadLetterConnection ApiKeyConnection EventConnection }
 
 /// The page that a field's arguments ask for.
 pub(crate) fn page(

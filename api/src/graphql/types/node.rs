@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, Interface, Result};
 use engine::ids::AnyId;
 
-use super::{ApiKey, Client, Connector, DeadLetter, Event, Integration, Record, SyncRun};
+use super::{ApiKey, Client, Connector, DeadLetter, Erasure, Event, Integration, Record, SyncRun};
 use crate::graphql::context::{actor, engine_of, loaders};
 
 /// Something with an id that node(id:) finds again.
@@ -30,6 +30,8 @@ pub(crate) enum Node {
     Event(Event),
     /// `key_…`
     ApiKey(ApiKey),
+    /// `era_…`
+    Erasure(Erasure),
 }
 
 impl Node {
@@ -50,26 +52,22 @@ impl Node {
                 .load_one(id)
                 .await?
                 .map(|found| SyncRun(found).into()),
-            Some(AnyId::RecordId(id)) => engine
-                .records()
-                .find(actor, id)
-                .await?
-                .map(|found| Record(found).into()),
-            Some(AnyId::DeadLetterId(id)) => engine
-                .dead_letters()
-                .find(actor, id)
+            Some(AnyId::RecordId(id)) => loaders(ctx).load_one(id).await?.map(|found| Record(found).into()),
+            Some(AnyId::DeadLetterId(id)) => loaders(ctx)
+                .load_one(id)
                 .await?
                 .map(|found| DeadLetter(found).into()),
-            Some(AnyId::EventId(id)) => engine
-                .events()
-                .find(actor, id)
-                .await?
-                .map(|found| Event(found).into()),
+            Some(AnyId::EventId(id)) => loaders(ctx).load_one(id).await?.map(|found| Event(found).into()),
             Some(AnyId::ApiKeyId(id)) => engine
                 .api_keys()
                 .find(actor, id)
                 .await?
                 .map(|found| ApiKey(found).into()),
+            Some(AnyId::ErasureId(id)) => engine
+                .erasures()
+                .find(actor, id)
+                .await?
+                .map(|found| Erasure(found).into()),
             Some(AnyId::ScheduleId(_)) | None => None,
         })
     }

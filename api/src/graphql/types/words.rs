@@ -261,6 +261,16 @@ words! {
         Discarded,
     }
 
+    /// Where a client's erasure stands.
+    ErasureStatus = "engine::erasure::ErasureStatus" {
+        /// The client's runs are being stopped.
+        Cancelling,
+        /// What it had is being deleted.
+        Erasing,
+        /// Nothing of it is left.
+        Done,
+    }
+
     /// What kind of mistake a userError reports.
     UserErrorCode = "engine::RefusalCode" {
         /// The value cannot be.

@@ -3,6 +3,7 @@
 //! | path | gives |
 //! |---|---|
 //! | `/export/{integrationId}/{stream}` | a stream's records ([`records`]) |
+//! | `/export/clients/{clientId}` | everything of a client ([`client`]) |
 //!
 //! A GraphQL answer is a whole that is held in memory; a million records are not one. What holds here is the API's:
 //! the same credentials and rights, and what is somebody else's is answered as what is not there. An answer ends
@@ -16,9 +17,11 @@
 //!   record. An export knows its end when it begins, so a header says it.
 
 mod body;
+mod client;
 mod csv;
 mod jsonl;
 mod places;
+mod portrait;
 mod query;
 mod records;
 #[cfg(test)]
@@ -40,6 +43,7 @@ use crate::graphql::{self, Code};
 pub(super) fn router(api: &Api) -> Router<Api> {
     Router::new()
         .route("/export/{integration}/{stream}", get(records::handle))
+        .route("/export/clients/{client}", get(client::handle))
         .route_layer(CompressionLayer::new())
         .route_layer(Extension(Arc::new(Places::default())))
         .route_layer(middleware::from_fn_with_state(api.clone(), admission::admit))
