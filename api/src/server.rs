@@ -12,7 +12,7 @@ use platform::shutdown::Shutdown;
 use tokio::net::TcpListener;
 
 use crate::auth::{Gate, Sessions};
-use crate::graphql::GraphQl;
+use crate::graphql::{Documents, GraphQl};
 use crate::http::{Api, Places, Shared, health_router, router};
 
 /// Why the API does not serve.
@@ -26,6 +26,9 @@ pub enum ServerError {
     /// The address is taken, or not ours.
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] io::Error),
+    /// The list of operations cannot be read.
+    #[error("SYNCLINE_OPERATIONS: {0}")]
+    Operations(String),
     /// The listener broke.
     #[error("the listener failed")]
     Serve(#[source] io::Error),
@@ -100,7 +103,9 @@ impl Server {
             .local_addr()
             .map_err(|error| ServerError::Listen(asked, error))?;
         let gate = Gate::new(engine.clone(), settings, address.port());
-        let graphql = GraphQl::new(engine.clone(), &settings.limits);
+        let documents = Documents::new(settings.operations.as_deref(), &settings.limits)
+            .map_err(|unlistable| ServerError::Operations(unlistable.to_string()))?;
+        let graphql = GraphQl::new(engine.clone(), &settings.limits, documents);
         let api = Arc::new(Shared {
             graphql,
             engine,

@@ -22,6 +22,8 @@ pub(crate) enum Code {
     Forbidden,
     /// The request is wrong.
     BadUserInput,
+    /// The hash of a document that is not kept here: Apollo's word, upon which its clients send the text.
+    PersistedQueryNotFound,
     /// Something else is under way that excludes this.
     Conflict,
     /// Too much at once.
@@ -40,6 +42,7 @@ impl Code {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::BadUserInput => "BAD_USER_INPUT",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
             Self::Conflict => "CONFLICT",
             Self::RateLimited => "RATE_LIMITED",
             Self::TooComplex => "TOO_COMPLEX",

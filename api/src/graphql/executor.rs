@@ -13,6 +13,7 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use platform::database::Errand;
 use tokio::time::timeout;
 
+use super::documents::Documents;
 use super::error::{self, Code};
 use super::loaders::{Driver, Loaders};
 use super::schema::{Schema, build};
@@ -32,6 +33,7 @@ pub(crate) struct Prepared {
     request: Request,
     operation: OperationType,
     only_field: Option<Name>,
+    text: String,
     correlation_id: Arc<str>,
     driver: Driver,
 }
@@ -43,6 +45,11 @@ impl Prepared {
     /// The name of the operation's field, where it has just one.
     pub(crate) fn only_field(&self) -> Option<&str> {
         self.only_field.as_deref()
+    }
+
+    /// The document's text, also where only its hash was sent.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     pub(crate) fn with_run_key(mut self, key: String) -> Self {
@@ -61,11 +68,13 @@ pub(crate) struct GraphQl {
     schema: Schema,
     engine: Engine,
     limits: Limits,
+    documents: Arc<Documents>,
 }
 
 impl GraphQl {
-    pub(crate) fn new(engine: Engine, limits: &Limits) -> Self {
+    pub(crate) fn new(engine: Engine, limits: &Limits, documents: Documents) -> Self {
         Self {
+            documents: Arc::new(documents),
             schema: build(Some(engine.clone()), limits),
             engine,
             limits: limits.clone(),
@@ -77,17 +86,29 @@ impl GraphQl {
         self.limits.request_time
     }
 
+    /// Whether only listed operations run.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.documents.are_listed()
+    }
+
     /// Lets the guard look; the error is the answer to send.
     pub(crate) fn prepare(&self, parameters: Parameters, caller: Caller) -> Result<Prepared, Box<Response>> {
         let Parameters {
             query,
             operation_name,
             variables,
+            persisted,
         } = parameters;
-        let admitted = guard::admit(&query, operation_name.as_deref(), &variables, &self.limits)
-            .map_err(|refusal| Box::new(error::refuse(refusal, &caller.correlation_id)))?;
+        let refuse = |refusal| Box::new(error::refuse(refusal, &caller.correlation_id));
+        let found = self
+            .documents
+            .find(query, persisted, &caller.actor)
+            .map_err(refuse)?;
+        let admitted =
+            guard::admit(&found.text, operation_name.as_deref(), &variables, &self.limits).map_err(refuse)?;
+        self.documents.admit(&found, &caller.actor).map_err(refuse)?;
         let driver = Driver::default();
-        let mut request = Request::new(query)
+        let mut request = Request::new(found.text.clone())
             .variables(variables)
             .data(Loaders::new(&self.engine, &caller.actor, &driver))
             .data(caller.clone());
@@ -97,6 +118,7 @@ impl GraphQl {
             request,
             operation: admitted.operation,
             only_field: admitted.only_field,
+            text: found.text,
             correlation_id: caller.correlation_id,
             driver,
         })

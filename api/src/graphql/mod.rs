@@ -4,6 +4,7 @@
 //! a new secret column must not publish itself. Everything has a description, which a test enforces.
 
 mod context;
+mod documents;
 mod error;
 mod executor;
 mod guard;
@@ -16,6 +17,7 @@ mod schema;
 mod subscription;
 mod types;
 
+pub(crate) use self::documents::Documents;
 pub(crate) use self::error::{
     Code, answer, failed, is_final, is_request_error, retry_after, too_long, with_reason,
 };

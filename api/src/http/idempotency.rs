@@ -34,7 +34,6 @@ const LONGEST: usize = 255;
 /// A request under what its header says.
 pub(super) struct Keyed {
     header: HeaderValue,
-    query: String,
     operation_name: Option<String>,
     variables: Value,
 }
@@ -43,7 +42,6 @@ pub(super) struct Keyed {
 pub(super) fn keyed(headers: &HeaderMap, parameters: &Parameters) -> Option<Keyed> {
     Some(Keyed {
         header: headers.get(&HEADER)?.clone(),
-        query: parameters.query.clone(),
         operation_name: parameters.operation_name.clone(),
         variables: serde_json::to_value(&parameters.variables).unwrap_or_default(),
     })
@@ -149,7 +147,10 @@ async fn once(
 ) -> Result<Ended, engine::Error> {
     let asked = Asked {
         key: &key,
-        operation: (&graphql::canonical(&keyed.query), keyed.operation_name.as_deref()),
+        operation: (
+            &graphql::canonical(prepared.text()),
+            keyed.operation_name.as_deref(),
+        ),
         variables: &keyed.variables,
     };
     let ticket = match api.engine.idempotency().begin(&actor, asked).await? {

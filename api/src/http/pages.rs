@@ -6,7 +6,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
@@ -26,7 +26,11 @@ async fn to_graphiql() -> Redirect {
     Redirect::temporary("/graphiql")
 }
 
-async fn graphiql(headers: HeaderMap) -> Response<Body> {
+async fn graphiql(State(api): State<Api>, headers: HeaderMap) -> Response<Body> {
+    if api.graphql.is_listed() {
+        let message = "GraphiQL is off: only listed operations run here";
+        return (StatusCode::NOT_FOUND, message).into_response();
+    }
     page("graphiql.html", &headers)
 }
 

@@ -11,12 +11,17 @@ use serde_json::{Map, Value};
 
 use crate::graphql::{self, Code};
 
+/// A manifest's ids may be longer than a hash.
+const LONGEST_HASH: usize = 256;
+
 /// What is asked.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters {
     pub(crate) query: String,
     pub(crate) operation_name: Option<String>,
     pub(crate) variables: Variables,
+    /// The hash of the document, which may come without it.
+    pub(crate) persisted: Option<String>,
 }
 
 /// Why the request cannot be read.
@@ -120,8 +125,15 @@ pub(crate) fn from_query_string(query: &str) -> Result<Parameters, Unreadable> {
 }
 
 fn from_fields(mut fields: Map<String, Value>) -> Result<Parameters, Unreadable> {
+    let extensions = match fields.remove("extensions") {
+        Some(Value::Object(extensions)) => extensions,
+        Some(Value::Null) | None => Map::new(),
+        Some(_) => return Err(bad("\"extensions\" must be an object")),
+    };
+    let persisted = persisted(&extensions)?;
     let query = match fields.remove("query") {
         Some(Value::String(query)) => query,
+        None | Some(Value::Null) if persisted.is_some() => String::new(),
         None => return Err(bad("\"query\" is missing")),
         Some(_) => return Err(bad("\"query\" must be a string")),
     };
@@ -135,13 +147,24 @@ fn from_fields(mut fields: Map<String, Value>) -> Result<Parameters, Unreadable>
         None | Some(Value::Null) => Variables::default(),
         Some(_) => return Err(bad("\"variables\" must be an object")),
     };
-    match fields.remove("extensions") {
-        Some(Value::Object(_) | Value::Null) | None => {}
-        Some(_) => return Err(bad("\"extensions\" must be an object")),
-    }
     Ok(Parameters {
         query,
         operation_name,
         variables,
+        persisted,
     })
+}
+
+/// The hash of Apollo's protocol, which has had one version.
+fn persisted(extensions: &Map<String, Value>) -> Result<Option<String>, Unreadable> {
+    let Some(persisted) = extensions.get("persistedQuery").filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
+    if persisted["version"] != 1 {
+        return Err(bad("\"persistedQuery\" must have the version 1"));
+    }
+    match persisted["sha256Hash"].as_str() {
+        Some(hash) if (1..=LONGEST_HASH).contains(&hash.len()) => Ok(Some(hash.to_owned())),
+        _ => Err(bad("\"persistedQuery\" must have a sha256Hash")),
+    }
 }

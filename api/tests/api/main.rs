@@ -5,6 +5,7 @@
 mod assets;
 mod contract;
 mod cors;
+mod documents;
 mod fixture;
 mod graph;
 mod health;

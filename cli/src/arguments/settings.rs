@@ -74,6 +74,8 @@ const SHOWN: &[Shown] = &[
         "Web pages that may call the API from a browser, such as https://app.example.com; separated by commas [default: only our own]"),
     shown(Group::Server, "server.trusted_proxies", "CIDRS", None,
         "Proxies whose X-Forwarded-For names the caller, such as 10.0.0.0/8; separated by commas [default: none]"),
+    shown(Group::Server, "server.operations", "PATH", None,
+        "A file or a folder of the only operations that run, *.graphql or a manifest; the operator's key may run others [default: any may]"),
     shown(Group::Server, "identity.issuer", "URL", None,
         "An OpenID Connect issuer whose tokens are let in, exactly as they name it"),
     shown(Group::Server, "identity.audience", "NAME", None,

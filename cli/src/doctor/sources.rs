@@ -75,6 +75,11 @@ fn value(key: &Key, settings: &Settings) -> String {
                 .map(ToString::to_string)
                 .collect(),
         ),
+        "server.operations" => settings
+            .server
+            .operations
+            .as_ref()
+            .map_or_else(|| "any may run".to_owned(), |path| path.display().to_string()),
         "identity.issuer" => identity(settings, |identity| &identity.issuer),
         "identity.audience" => identity(settings, |identity| &identity.audience),
         "identity.client_claim" => identity(settings, |identity| &identity.client_claim),

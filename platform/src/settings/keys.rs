@@ -77,6 +77,11 @@ pub const KEYS: &[Key] = &[
         "event streams (GraphQL over SSE) that are open at once",
     ),
     key(
+        "server.operations",
+        "SYNCLINE_OPERATIONS",
+        "a file or a folder of the only operations that run",
+    ),
+    key(
         "server.trusted_proxies",
         "SYNCLINE_TRUSTED_PROXIES",
         "CIDRs of proxies whose X-Forwarded-For is believed",

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
@@ -31,6 +32,8 @@ pub struct ServerSettings {
     pub anonymous_loopback: bool,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// A file or a folder of the operations that may run; any may where none is set.
+    pub operations: Option<PathBuf>,
     /// `[identity]`: an issuer whose tokens are let in.
     pub identity: Option<IdentitySettings>,
     /// `[limits]`: how much a caller gets.
@@ -46,6 +49,7 @@ impl Default for ServerSettings {
             max_event_streams: 4096,
             anonymous_loopback: true,
             trusted_proxies: Vec::new(),
+            operations: None,
             identity: None,
             limits: LimitSettings::default(),
         }
@@ -70,6 +74,7 @@ impl ServerSettings {
                 .parse("server.anonymous_loopback", "true or false")?
                 .unwrap_or(default.anonymous_loopback),
             trusted_proxies: read_networks(sources, "server.trusted_proxies")?,
+            operations: sources.text("server.operations")?.map(PathBuf::from),
             identity: IdentitySettings::read(sources)?,
             limits: LimitSettings::read(sources)?,
         })

@@ -110,6 +110,14 @@ pub(crate) fn few_values(json: &[u8]) -> bool {
     values::few_in_text(json)
 }
 
+/// Whether a text could run at all, whichever of its operations.
+pub(crate) fn vet(query: &str, limits: &Limits) -> Result<(), Refusal> {
+    let mut looked_at = 0;
+    lexical::check(query, limits, &mut looked_at)?;
+    let document = parse_query(query).map_err(|error| unreadable(&error))?;
+    structure::check(&document, limits, &mut looked_at)
+}
+
 /// The text of an admitted document, the same for every layout of it.
 pub(crate) fn canonical(query: &str) -> String {
     lexical::canonical(query)
