@@ -370,7 +370,7 @@ async fn who_was_killed_is_followed_by_another() {
                 break;
             }
             tokio::task::yield_now().await;
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            world.engine.clock.sleep(Duration::from_millis(1)).await;
         }
         drop(work);
         clock.advance(Duration::from_secs(16));

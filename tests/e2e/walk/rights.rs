@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tests::{Server, ServerOptions, TestDatabase, eventually, on_both_databases};
+use tests::{Server, ServerOptions, eventually, on_both_databases};
 
 use super::world::{OPERATOR_KEY, World, key};
 
