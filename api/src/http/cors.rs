@@ -15,9 +15,10 @@ use crate::auth::Origins;
 /// For how long a browser need not ask again. Chromium takes two hours at most.
 const MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
 /// Of an answer, beside those that a page may always read.
-const READABLE: [HeaderName; 6] = [
+const READABLE: [HeaderName; 7] = [
     super::request_id::HEADER,
     HeaderName::from_static("idempotency-replayed"),
+    HeaderName::from_static("syncline-cursor"),
     header::RETRY_AFTER,
     super::admission::LEFT,
     super::admission::POLICY,
