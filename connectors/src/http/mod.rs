@@ -10,6 +10,7 @@
 //! the run is waiting for.
 
 mod address;
+mod ambient;
 pub(crate) mod answer;
 pub(crate) mod authenticator;
 mod backoff;

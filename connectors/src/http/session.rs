@@ -2,16 +2,12 @@
 //! fetched, and the meter.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use futures::future::BoxFuture;
-use platform::clock::{Clock, SharedClock};
-use platform::random::{Random, SharedRandom};
 use serde_json::{Map, Value};
 
+use super::ambient::Ambient;
 use super::merge::Part;
 use super::rotation::Rotation;
 use super::token::Token;
@@ -47,38 +43,6 @@ pub(crate) struct Session {
     pub(super) rotations: tokio::sync::Mutex<HashMap<String, Arc<Rotation>>>,
 }
 
-/// The clock and the chance that templates are given. It is remembered whether one of them asked: then the same template
-/// may give something else another time.
-#[derive(Debug)]
-struct Ambient {
-    clock: SharedClock,
-    random: SharedRandom,
-    asked: AtomicBool,
-}
-
-impl Clock for Ambient {
-    fn now(&self) -> DateTime<Utc> {
-        self.asked.store(true, Ordering::Relaxed);
-        self.clock.now()
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.asked.store(true, Ordering::Relaxed);
-        self.clock.monotonic()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.clock.sleep(duration)
-    }
-}
-
-impl Random for Ambient {
-    fn fill(&self, buffer: &mut [u8]) {
-        self.asked.store(true, Ordering::Relaxed);
-        self.random.fill(buffer);
-    }
-}
-
 /// Slices that are read side by side where the manifest does not say how many.
 const SIDE_BY_SIDE: usize = 4;
 /// More than this would be more than one stream should have of anybody's server, whatever the manifest says.
@@ -101,11 +65,7 @@ impl Session {
         secrets: Vec<String>,
         budget: Option<Arc<ApiBudget>>,
     ) -> Self {
-        let ambient = Ambient {
-            clock: Arc::clone(&context.clock),
-            random: Arc::clone(&context.random),
-            asked: AtomicBool::new(false),
-        };
+        let ambient = Ambient::new(&context);
         let this = Self {
             context,
             ambient,
@@ -218,7 +178,7 @@ impl Session {
 
     /// Whether everything that templates gave so far is a matter of the configuration and of the answers alone.
     pub(crate) fn is_timeless(&self) -> bool {
-        !self.ambient.asked.load(Ordering::Relaxed)
+        !self.ambient.was_asked()
     }
 
     /// Counts a request and the bytes of its answer.
