@@ -189,7 +189,8 @@ async fn a_cut_connection_is_a_fault_that_a_repetition_mends() {
     let fields = "table: items\npage_size: 1";
     let connector = connector(&database.manifest(fields));
     let mut context = database.context();
-    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'syncline' \
+    // Waits until it has ended: it might answer all that is left before it sees the signal.
+    let kill = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'syncline' \
                 AND datname = current_database()";
     let mut stream = connector
         .read(&context, request(json!({}), Checkpoint::default()))
