@@ -113,7 +113,7 @@ impl Expansion {
                 fetched += 1;
                 give(item).map(|()| true)
             };
-            Box::pin(lookup::slice(complete, slice, &mut visit)).await?;
+            lookup::slice(complete, slice, &mut visit).await?;
             self.compare(reader, &parent, fetched);
             if fetched > 0 {
                 return Ok(());

@@ -3,9 +3,13 @@
 //!
 //! They run to completion before the stream that needs them asks for anything, so they have no checkpoint: a read
 //! that is cut off asks again.
+//!
+//! They are asked for in the middle of reading another page, which may ask again. Their futures are therefore erased here:
+//! a type that holds itself in many layers takes the compiler to its limits.
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::book::Book;
@@ -23,37 +27,41 @@ use crate::manifest::components::StreamPlan;
 pub(super) type More = bool;
 
 /// Shows each record with its slice, until the visitor has seen enough.
-pub(super) async fn records(
-    session: &Arc<Session>,
-    plan: &Arc<StreamPlan>,
-    visit: &mut (dyn FnMut(&Slice, Value) -> Result<More, ReadError> + Send),
-) -> Result<(), ReadError> {
-    let reader = StreamReader::new(session, plan, session.context.clock.now())?;
-    let mut book = Book::open(&reader, None)?;
-    let mut walk = Walk::new(&reader, None);
-    while let Some(Planned { mut stop, .. }) = walk.next(&mut book).await? {
-        while !stop.is_done() {
-            if !page(&reader, &mut stop, visit).await? {
-                return Ok(());
+pub(super) fn records<'a>(
+    session: &'a Arc<Session>,
+    plan: &'a Arc<StreamPlan>,
+    visit: &'a mut (dyn FnMut(&Slice, Value) -> Result<More, ReadError> + Send + 'a),
+) -> BoxFuture<'a, Result<(), ReadError>> {
+    Box::pin(async move {
+        let reader = StreamReader::new(session, plan, session.context.clock.now())?;
+        let mut book = Book::open(&reader, None)?;
+        let mut walk = Walk::new(&reader, None);
+        while let Some(Planned { mut stop, .. }) = walk.next(&mut book).await? {
+            while !stop.is_done() {
+                if !page(&reader, &mut stop, visit).await? {
+                    return Ok(());
+                }
             }
         }
-    }
-    walk.clear_jobs().await
+        walk.clear_jobs().await
+    })
 }
 
 /// Shows each record of one slice, which nobody planned, until the visitor has seen enough.
-pub(super) async fn slice(
-    reader: &Arc<StreamReader>,
+pub(super) fn slice<'a>(
+    reader: &'a Arc<StreamReader>,
     slice: Slice,
-    visit: &mut (dyn FnMut(&Slice, Value) -> Result<More, ReadError> + Send),
-) -> Result<(), ReadError> {
-    let mut stop = Stop::new(reader, None, Site::alone(slice));
-    while !stop.is_done() {
-        if !page(reader, &mut stop, visit).await? {
-            return Ok(());
+    visit: &'a mut (dyn FnMut(&Slice, Value) -> Result<More, ReadError> + Send + 'a),
+) -> BoxFuture<'a, Result<(), ReadError>> {
+    Box::pin(async move {
+        let mut stop = Stop::new(reader, None, Site::alone(slice));
+        while !stop.is_done() {
+            if !page(reader, &mut stop, visit).await? {
+                return Ok(());
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 async fn page(

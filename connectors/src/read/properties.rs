@@ -81,7 +81,7 @@ impl StreamReader {
                     }
                     Ok(true)
                 };
-                Box::pin(lookup::records(&self.session, plan, &mut visit)).await?;
+                lookup::records(&self.session, plan, &mut visit).await?;
                 listed
             }
         };
