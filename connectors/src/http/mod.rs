@@ -16,6 +16,7 @@ pub(crate) mod authenticator;
 mod backoff;
 pub(crate) mod budget;
 pub(crate) mod configuration;
+mod evaluation;
 pub(crate) mod excerpt;
 pub(crate) mod flow;
 pub(crate) mod gate;
