@@ -20,9 +20,9 @@
 use chrono::{DateTime, Utc};
 use entity::Timestamp;
 use entity::ids::IntegrationId;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, SqlErr};
 
-use super::packed::Packed;
+use super::packed::{Packed, Rows};
 use super::statement::Sql;
 
 /// What became of the records of an [`upsert`]; the others are unchanged.
@@ -76,21 +76,39 @@ pub(crate) async fn plan_once(connection: &impl ConnectionTrait) -> Result<(), D
 /// What most of the records of an [`upsert`] are thought to be. It decides what they cost, never what becomes of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// New or changed, as in a first sync.
+    /// New, all of them, as in a first sync. The only one that can be wrong at a price: where PostgreSQL has one of the
+    /// records already, it refuses them all with [`is_repeated`].
+    New,
+    /// New or changed.
     Changed,
     /// As they are in the table already.
     Unchanged,
 }
 
 impl Expected {
-    /// As it was with the records before.
-    pub(crate) fn of(changed: i64, records: i64) -> Self {
-        if changed * 2 > records {
-            Self::Changed
-        } else {
-            Self::Unchanged
+    /// What comes after `records`, of which so many were new or had changed: the same again.
+    pub(crate) fn after(self, changed: i64, records: i64) -> Self {
+        match self {
+            Self::New if changed == records => Self::New,
+            _ if changed * 2 > records => Self::Changed,
+            _ => Self::Unchanged,
         }
     }
+}
+
+/// Whether an [`upsert`] of records that were [`Expected::New`] failed because some are not.
+pub(crate) fn is_repeated(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+/// Whether the stream has records, be they deleted.
+pub(crate) async fn has_any(connection: &impl ConnectionTrait, stream: i64) -> Result<bool, DbErr> {
+    let statement = Sql::new(connection.get_database_backend())
+        .text("SELECT 1 AS one FROM record WHERE stream_id = ")
+        .bind(stream)
+        .text(" LIMIT 1")
+        .build();
+    Ok(connection.query_one_raw(statement).await?.is_some())
 }
 
 /// Writes what is new or has changed; `first` is the first of as many change numbers as there are records.
@@ -106,28 +124,19 @@ pub(crate) async fn upsert(
         return Ok(Upserted::default());
     }
     let backend = connection.get_database_backend();
-    let (now, parts) = (Timestamp::from(now), Packed::parts(backend));
+    let size = i64::try_from(records.len()).unwrap_or(i64::MAX);
     let (sql, rows) = records.bind(backend);
-    let sql = sql
-        .either("", "WITH changed AS (")
-        .text("INSERT INTO record (hash, key, data, stream_id, change_number, change, first_seen_at, changed_at) SELECT ")
-        .text(parts.hash)
-        .text(", ")
-        .text(parts.key)
-        .text(", ")
-        .text(parts.data)
-        .text(", ")
-        .bind(stream)
-        .text(", ")
-        .bind(first)
-        .text(" + ")
-        .text(parts.place)
-        .text(", 0, ")
-        .bind(now)
-        .text(", ")
-        .bind(now)
-        .text(" FROM ");
-    let mut sql = rows.table(sql);
+    // An upsert looks for the key first and writes a row in two steps, so that it can take it back, and its additions have
+    // to be told from its updates. Where everything is new, plain rows cost PostgreSQL a third less; SQLite does neither.
+    if (backend, expected) == (DbBackend::Postgres, Expected::New) {
+        let statement = insertion(sql, rows, stream, first, now).build();
+        connection.execute_raw(statement).await?;
+        return Ok(Upserted {
+            added: size,
+            updated: 0,
+        });
+    }
+    let mut sql = insertion(sql.either("", "WITH changed AS ("), rows, stream, first, now);
     sql = match (backend, expected) {
         // An upsert locks the row that it meets before its WHERE leaves the row alone, and a lock is a write
         // of the row. So only what is new or has changed gets that far. LIMIT makes it a look-up a record, a
@@ -185,6 +194,30 @@ pub(crate) async fn upsert(
         added,
         updated: changed - added,
     })
+}
+
+/// Begins the statement that writes these rows.
+fn insertion(sql: Sql, rows: Rows, stream: i64, first: i64, now: DateTime<Utc>) -> Sql {
+    let (now, parts) = (Timestamp::from(now), Packed::parts(sql.backend()));
+    let sql = sql
+        .text("INSERT INTO record (hash, key, data, stream_id, change_number, change, first_seen_at, changed_at) SELECT ")
+        .text(parts.hash)
+        .text(", ")
+        .text(parts.key)
+        .text(", ")
+        .text(parts.data)
+        .text(", ")
+        .bind(stream)
+        .text(", ")
+        .bind(first)
+        .text(" + ")
+        .text(parts.place)
+        .text(", 0, ")
+        .bind(now)
+        .text(", ")
+        .bind(now)
+        .text(" FROM ");
+    rows.table(sql)
 }
 
 /// Notes that a full refresh has seen these records, which are all in the table.

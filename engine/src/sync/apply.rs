@@ -4,6 +4,7 @@
 //! else's, and nothing is written. Then the records with their change numbers, dead letters, checkpoint,
 //! counters and log lines, and the commit. Either all of it is there afterwards or nothing.
 
+use chrono::{DateTime, Utc};
 use connectors::read::{Checkpoint, Note, NoteLevel, PageStats};
 use connectors::schema::Observed;
 use entity::words::LogLevel;
@@ -66,6 +67,14 @@ pub(super) struct Applied {
     pub(super) validators: Option<serde_json::Value>,
 }
 
+/// What became of a group's records.
+#[derive(Debug, Default)]
+struct Counts {
+    added: i64,
+    updated: i64,
+    unchanged: i64,
+}
+
 /// Begins a transaction in which the run is held, and says whether somebody asked to cancel it.
 pub(super) async fn begin(engine: &Engine, claim: &Claim) -> Result<(WriteTransaction, bool), ApplyError> {
     let transaction = engine.db.begin(Durability::Page).await?;
@@ -105,30 +114,30 @@ impl Applier<'_> {
         }
         let batches = batches(records);
 
-        let (transaction, cancel_requested) = begin(self.engine, self.claim).await?;
-        let now = self.engine.clock.now();
-        let count: usize = batches.iter().map(Packed::len).sum();
-        if count > 0 {
-            records_write::plan_once(&transaction).await?;
-            let mut first =
-                records_write::reserve_changes(&transaction, self.claim.integration_id(), count).await?;
-            for batch in batches {
-                let size = i64::try_from(batch.len()).unwrap_or(i64::MAX);
-                let seen = self.marking.map(|generation| (generation, batch.clone()));
-                let upserted =
-                    records_write::upsert(&transaction, self.stream_id, first, now, batch, self.expected)
-                        .await?;
-                if let Some((generation, batch)) = seen {
-                    records_write::mark_seen(&transaction, self.stream_id, generation, batch).await?;
-                }
-                let changed = upserted.added + upserted.updated;
-                self.expected = Expected::of(changed, size);
-                done.records_added += upserted.added;
-                done.records_updated += upserted.updated;
-                done.records_unchanged += size - changed;
-                first += size;
-            }
+        if batches.len() > 1 && self.expected == Expected::New {
+            self.expected = Expected::Changed;
         }
+        let kept = if self.expected == Expected::New {
+            batches.clone()
+        } else {
+            Vec::new()
+        };
+        let (mut transaction, mut cancel_requested) = begin(self.engine, self.claim).await?;
+        let mut now = self.engine.clock.now();
+        let counts = match self.records(&transaction, batches, now).await {
+            // A page repeated a record of an earlier group. The transaction can do nothing but end.
+            Err(error) if self.expected == Expected::New && records_write::is_repeated(&error) => {
+                transaction.rollback().await?;
+                self.expected = Expected::Changed;
+                (transaction, cancel_requested) = begin(self.engine, self.claim).await?;
+                now = self.engine.clock.now();
+                self.records(&transaction, kept, now).await?
+            }
+            counts => counts?,
+        };
+        done.records_added += counts.added;
+        done.records_updated += counts.updated;
+        done.records_unchanged += counts.unchanged;
         rejected::insert(&transaction, self.engine, self.claim.row(), self.stream, letters).await?;
         let Checkpoint { state, resume } = &checkpoint;
         stream_state::checkpoint(
@@ -162,6 +171,39 @@ impl Applier<'_> {
             unchanged: as_it_was,
             validators,
         })
+    }
+
+    /// Writes the records of a group.
+    async fn records(
+        &mut self,
+        transaction: &WriteTransaction,
+        batches: Vec<Packed>,
+        now: DateTime<Utc>,
+    ) -> Result<Counts, DbErr> {
+        let mut counts = Counts::default();
+        let count: usize = batches.iter().map(Packed::len).sum();
+        if count == 0 {
+            return Ok(counts);
+        }
+        records_write::plan_once(transaction).await?;
+        let mut first =
+            records_write::reserve_changes(transaction, self.claim.integration_id(), count).await?;
+        for batch in batches {
+            let size = i64::try_from(batch.len()).unwrap_or(i64::MAX);
+            let seen = self.marking.map(|generation| (generation, batch.clone()));
+            let upserted =
+                records_write::upsert(transaction, self.stream_id, first, now, batch, self.expected).await?;
+            if let Some((generation, batch)) = seen {
+                records_write::mark_seen(transaction, self.stream_id, generation, batch).await?;
+            }
+            let changed = upserted.added + upserted.updated;
+            self.expected = self.expected.after(changed, size);
+            counts.added += upserted.added;
+            counts.updated += upserted.updated;
+            counts.unchanged += size - changed;
+            first += size;
+        }
+        Ok(counts)
     }
 
     /// Counts what was spent on a request that gave no page.

@@ -15,8 +15,9 @@ use super::apply::{ApplyError, begin};
 use super::drift::Watch;
 use crate::Engine;
 use crate::queue::Claim;
+use crate::store::records_write::Expected;
 use crate::store::run_log::LogLine;
-use crate::store::{run_log, run_streams, stream_state};
+use crate::store::{records_write, run_log, run_streams, stream_state};
 use crate::topics;
 
 /// A stream opened for a run.
@@ -33,6 +34,8 @@ pub(super) struct Opened {
     pub(super) generation: i64,
     pub(super) marking: bool,
     pub(super) cancel_requested: bool,
+    /// What its records are likely to be.
+    pub(super) expected: Expected,
     /// What is kept of its schema.
     pub(super) watch: Watch,
 }
@@ -69,6 +72,13 @@ pub(super) async fn open(engine: &Engine, claim: &Claim, stream: &str) -> Result
         json!({ "stream": stream, "attempt": claim.attempt() }),
     );
     run_log::append(&transaction, claim.id(), [line], now).await?;
+    let expected = if row.state.is_some() {
+        Expected::Unchanged
+    } else if records_write::has_any(&transaction, row.id).await? {
+        Expected::Changed
+    } else {
+        Expected::New
+    };
     transaction.commit().await?;
     engine.notify(topics::RUNS, &claim.id().to_string()).await;
     Ok(Opened {
@@ -83,6 +93,7 @@ pub(super) async fn open(engine: &Engine, claim: &Claim, stream: &str) -> Result
         generation: row.generation,
         marking: row.marking,
         cancel_requested,
+        expected,
         watch: Watch::of(row.schema_watch),
     })
 }

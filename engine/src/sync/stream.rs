@@ -12,7 +12,6 @@ use super::{Ending, Source, StopSignals, Tally, checkpoint, deletions, drift, un
 use crate::Engine;
 use crate::queue::Claim;
 use crate::runs::SyncProgress;
-use crate::store::records_write::Expected;
 use crate::store::run_log::LogLine;
 
 /// Reads a stream to its end. `Err` is how the run ends instead.
@@ -41,12 +40,7 @@ pub(super) async fn run(
         stream_id: opened.stream_id,
         marking,
         notes: 0,
-        // Without a state nothing was read to its end yet.
-        expected: if opened.checkpoint.state.is_none() {
-            Expected::Changed
-        } else {
-            Expected::Unchanged
-        },
+        expected: opened.expected,
         observed: Observed::default(),
     };
     let full_refresh = is_full_refresh(claim);
