@@ -150,6 +150,10 @@ impl Claimer {
                 .filter(|(client, share)| taken.get(client).unwrap_or(&0) < share);
             had_enough.extend(unused.map(|(client, _)| *client));
             claims.extend(claimed);
+            // What comes meanwhile says so, and another look would only make the first of these wait for it.
+            if last.is_none() && waiting.iter().all(|client| had_enough.contains(client)) {
+                break;
+            }
         }
         Ok(claims)
     }
@@ -166,15 +170,24 @@ impl Claimer {
     /// Clients that have something due, in the ring's order; and the last of them where there may be more.
     async fn waiting(&self, engine: &Engine) -> Result<(Vec<ClientId>, Option<ClientId>)> {
         let (at, now, reader) = (self.turns().at(), engine.clock.now(), engine.db.reader());
-        let mut waiting = fairness::waiting_clients(reader, at, WINDOW, now).await?;
+        let mut first = fairness::waiting_clients(reader, None, WINDOW, now).await?;
+        let Some(at) = at else {
+            let last = (first.len() == WINDOW).then(|| first.last().copied()).flatten();
+            return Ok((first, last));
+        };
+        // Usually one look shows everybody, and the ring is turned here.
+        if first.len() < WINDOW {
+            let behind = first.partition_point(|client| *client <= at);
+            first.rotate_left(behind);
+            return Ok((first, None));
+        }
+        let mut waiting = fairness::waiting_clients(reader, Some(at), WINDOW, now).await?;
         if waiting.len() == WINDOW {
             let last = waiting.last().copied();
             return Ok((waiting, last));
         }
-        if let Some(at) = at {
-            let around = fairness::waiting_clients(reader, None, WINDOW - waiting.len(), now).await?;
-            waiting.extend(around.into_iter().take_while(|client| *client <= at));
-        }
+        let room = WINDOW - waiting.len();
+        waiting.extend(first.into_iter().take(room).take_while(|client| *client <= at));
         Ok((waiting, None))
     }
 
@@ -208,8 +221,8 @@ impl Claimer {
         attempts::begin(&transaction, &rows, &self.worker, now).await?;
         tell_all(&transaction, engine, &rows).await?;
         transaction.commit().await?;
-        told_all(engine, &rows).await;
-        Ok(Some(with_integrations(engine, rows).await))
+        let ((), integrations) = tokio::join!(told_all(engine, &rows), integrations_of(engine, &rows));
+        Ok(Some(with_integrations(rows, integrations)))
     }
 
     /// Claims what the caps leave of the shares.
@@ -263,14 +276,17 @@ impl Claimer {
 
 /// Reads what the runs are of, in one statement for all. Where that fails each execution reads its own, and
 /// knows what to do when it cannot.
-async fn with_integrations(engine: &Engine, rows: Vec<Run>) -> Vec<Claim> {
+async fn integrations_of(engine: &Engine, rows: &[Run]) -> Vec<Integration> {
     let ids: Vec<IntegrationId> = rows.iter().map(|row| row.integration_id).collect();
     let found = integrations::by_ids(engine.db.reader(), Scope::All, &ids).await;
-    let found = found.unwrap_or_else(|error| {
+    found.unwrap_or_else(|error| {
         tracing::warn!(%error, "the integrations of claimed runs could not be read");
         Vec::new()
-    });
-    let mut found: HashMap<_, _> = found.into_iter().map(|found| (found.id, found)).collect();
+    })
+}
+
+fn with_integrations(rows: Vec<Run>, integrations: Vec<Integration>) -> Vec<Claim> {
+    let mut found: HashMap<_, _> = integrations.into_iter().map(|found| (found.id, found)).collect();
     rows.into_iter()
         .map(|row| Claim {
             integration: found.remove(&row.integration_id),
