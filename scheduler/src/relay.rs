@@ -11,13 +11,25 @@ use crate::AFTER_FAILURE;
 /// How long an event waits at most whose notice was lost.
 const POLL: Duration = Duration::from_millis(500);
 
+/// How long the relay rests after it found something. Under load every commit tells of new events; a transaction for each
+/// would make the others' commits wait for the disk as often, and this much later nobody notices.
+const REST: Duration = Duration::from_millis(10);
+
 /// Relays until the shutdown.
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     // Subscribed before looking: what is written between is heard.
     let mut notices = engine.coordinator.subscribe(topics::EVENTS);
     loop {
         let pause = match engine.events().relay().await {
-            Ok(_) => POLL,
+            Ok(relayed) => {
+                if relayed > 0 {
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = engine.clock.sleep(REST) => {}
+                    }
+                }
+                POLL
+            }
             Err(error) => {
                 tracing::warn!(error = %error.chain(), "events could not be relayed");
                 AFTER_FAILURE

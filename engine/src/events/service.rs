@@ -53,11 +53,14 @@ impl Events<'_> {
             let transaction = self.0.db.begin(Durability::Page).await?;
             let batch = store::assign_sequences(&transaction, RELAY_BATCH).await?;
             transaction.commit().await?;
+            if batch > 0 {
+                self.0.notify(topics::SEQUENCED, "").await;
+            }
             relayed += batch;
-            if batch == 0 {
+            // Less than a full batch was all there was. What came since says so by itself.
+            if batch < RELAY_BATCH {
                 break;
             }
-            self.0.notify(topics::SEQUENCED, "").await;
         }
         Ok(relayed)
     }
