@@ -8,7 +8,7 @@ use entity::words::{SyncMode, SyncRunStatus};
 use entity::{Timestamp, client, integration};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, Select,
 };
 
@@ -221,15 +221,16 @@ pub(crate) async fn integration(
     scope: Scope,
     id: IntegrationId,
 ) -> Result<Option<(integration::Model, client::Model)>, DbErr> {
-    let mut query = integration::Entity::find_by_id(id).filter(integration::Column::DeletedAt.is_null());
+    let owner = integration::Entity::belongs_to(client::Entity)
+        .from(integration::Column::ClientId)
+        .to(client::Column::Id);
+    let mut query = integration::Entity::find_by_id(id)
+        .join(JoinType::InnerJoin, owner.into())
+        .select_also(client::Entity)
+        .filter(integration::Column::DeletedAt.is_null());
     if let Scope::Client(client) = scope {
         query = query.filter(integration::Column::ClientId.eq(client));
     }
-    let Some(found) = query.one(connection).await? else {
-        return Ok(None);
-    };
-    let owner = client::Entity::find_by_id(found.client_id)
-        .one(connection)
-        .await?;
-    Ok(owner.map(|owner| (found, owner)))
+    let found = query.one(connection).await?;
+    Ok(found.and_then(|(found, owner)| owner.map(|owner| (found, owner))))
 }
