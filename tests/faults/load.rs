@@ -21,6 +21,14 @@ pub(crate) struct Told {
     pub(crate) repeated: u64,
 }
 
+/// What callers are told to do.
+#[derive(Default)]
+pub(crate) struct Signs {
+    pub(crate) stop: AtomicBool,
+    /// To wait until the queue is shorter.
+    pub(crate) crowded: AtomicBool,
+}
+
 /// One of so many triggers is for a slow integration.
 const SLOW_ONE_IN: usize = 16;
 /// How many callers there are.
@@ -31,24 +39,29 @@ const PAUSE: Duration = Duration::from_millis(120);
 const TRIGGER: &str = "mutation($input: TriggerSyncInput!) { triggerSync(input: $input) { run { id } \
                        userErrors { code message } } }";
 
-/// Triggers runs of these integrations until told to stop, and changes records of the ones that change.
+/// Triggers runs of these integrations until told to stop, and changes records of the ones that change. While there is a
+/// crowd in the queue nobody joins it.
 pub(crate) async fn run(
     clients: Arc<Mutex<Vec<GraphQl>>>,
     integrations: Vec<String>,
     changing: std::ops::Range<u32>,
     counts: Arc<Counts>,
     seed: u64,
-    stop: Arc<AtomicBool>,
+    signs: Arc<Signs>,
 ) -> Told {
     let told = Arc::new(Mutex::new(Told::default()));
     let callers = (0..CALLERS).map(|caller| {
         let (clients, integrations, counts) =
             (Arc::clone(&clients), integrations.clone(), Arc::clone(&counts));
-        let (told, stop, changing) = (Arc::clone(&told), Arc::clone(&stop), changing.clone());
+        let (told, signs, changing) = (Arc::clone(&told), Arc::clone(&signs), changing.clone());
         tokio::spawn(async move {
             let mut chance = Chance::new(seed.wrapping_add(caller + 1));
             let mut number = 0;
-            while !stop.load(Ordering::SeqCst) {
+            while !signs.stop.load(Ordering::SeqCst) {
+                if signs.crowded.load(Ordering::SeqCst) {
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
                 number += 1;
                 let key = format!("{caller}-{number}");
                 // More of the slow ones would be a queue that grows.

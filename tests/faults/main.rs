@@ -22,7 +22,7 @@ mod verdict;
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -41,6 +41,9 @@ const CHANGING: u32 = 12;
 /// Integrations that are also synced every so many seconds.
 const SCHEDULED: u32 = 6;
 const TICK_SECONDS: u32 = 2;
+/// So many runs in the queue are enough. A slow machine would otherwise spend more time on them than on the faults: in a
+/// run of half an hour, 13,000 were left at its end.
+const CROWD: i64 = 1_000;
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| {
@@ -91,23 +94,28 @@ async fn nothing_is_lost_and_nothing_is_done_twice_whatever_breaks() {
     let api = topology.clients().lock().expect("clients")[0].clone();
     let integrations = integrations(&api, &format!("http://{address}")).await;
 
-    let stop = Arc::new(AtomicBool::new(false));
+    let signs = Arc::new(load::Signs::default());
     let load = tokio::spawn(load::run(
         topology.clients(),
         integrations.clone(),
         STILL..STILL + CHANGING,
         Arc::clone(&counts),
         seed,
-        Arc::clone(&stop),
+        Arc::clone(&signs),
     ));
     verdict::audit(&topology.database).await;
     let mut chance = Chance::new(seed);
     let began = Instant::now();
     while began.elapsed() < duration && !load.is_finished() {
         topology.fault(&mut chance).await;
+        let queued = topology
+            .database
+            .number("SELECT COUNT(*) FROM sync_run WHERE status = 'QUEUED'")
+            .await;
+        signs.crowded.store(queued > CROWD, Ordering::SeqCst);
         chance.pause(500, 2_000).await;
     }
-    stop.store(true, Ordering::SeqCst);
+    signs.stop.store(true, Ordering::SeqCst);
     let told = load.await.expect("the callers");
     assert!(topology.all_run(), "a process ended that nobody ended");
 
