@@ -33,6 +33,7 @@ pub(crate) mod rotation;
 pub(crate) mod session;
 pub(crate) mod soap;
 mod token;
+mod tries;
 pub(crate) mod validators;
 pub(crate) mod verdict;
 pub(crate) mod xml;

@@ -1,7 +1,6 @@
 //! The requester: from a plan, a slice and a page token to an answer that is worth reading.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -12,8 +11,9 @@ use super::answer::{Answer, Exchanged, Reading, exchange_as};
 use super::flow::{Flow, Source};
 use super::merge::{self, Part};
 use super::session::{Names, Session, display};
+use super::tries::{Failure, Tries};
 use super::validators::Validators;
-use super::{address, authenticator, backoff, graphql, retry_after, rotation, soap, verdict};
+use super::{address, authenticator, graphql, retry_after, rotation, soap, verdict};
 use crate::manifest::components::{Decoder, HttpMethod, HttpRequester, RequestBody, ResponseAction};
 use crate::read::{ErrorKind, NoteLevel, ReadError, RetryMode};
 use crate::template::ValidTypes;
@@ -28,9 +28,6 @@ pub(crate) struct Injected {
     /// Answer only if what these are of has changed.
     pub(crate) unless: Option<Arc<Validators>>,
 }
-
-/// The longest that a read as the reference goes on repeating one request.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Sends the request, and repeats it as the manifest and the mode say.
 ///
@@ -154,83 +151,6 @@ async fn send_as(
             () = session.context.clock.sleep(wait) => {}
         }
     }
-}
-
-struct Failure {
-    error: ReadError,
-    action: ResponseAction,
-    answer: Option<Answer>,
-}
-
-/// The reference nests three retry loops: the outermost for plain failures, then for rate limits without a
-/// time, innermost for waits that a strategy computes. An outer repetition starts the inner ones anew.
-#[derive(Debug, Default)]
-struct Tries {
-    total: u32,
-    plain: u32,
-    limited: u32,
-    timed: u32,
-    refreshed: bool,
-    /// How often another token was taken instead of a wait.
-    rotated: usize,
-}
-
-impl Tries {
-    /// How long to wait before the next attempt, or the error that ends them.
-    fn next(
-        &mut self,
-        session: &Session,
-        requester: &HttpRequester,
-        failure: Failure,
-        started: Duration,
-    ) -> Result<Duration, ReadError> {
-        let Failure {
-            mut error,
-            action,
-            answer,
-        } = failure;
-        self.total += 1;
-        let told = backoff::wait(session, &requester.error_handler, answer.as_ref(), self.total).map_err(
-            |refused| ReadError {
-                http_status: error.http_status,
-                url: error.url.clone(),
-                ..refused
-            },
-        )?;
-        if session.context.retry == RetryMode::LeaveToCaller {
-            let now = session.context.clock.now();
-            let header = answer
-                .as_ref()
-                .and_then(|answer| retry_after::parse(answer.header("retry-after")?, now));
-            error.retry_after = told.or(header);
-            return Err(error);
-        }
-        let most = verdict::max_retries(session, &requester.error_handler)?;
-        let spent = session.context.clock.monotonic().saturating_sub(started);
-        let (count, wait, patient) = if let Some(told) = told {
-            self.timed += 1;
-            (self.timed, told + Duration::from_secs(1), spent < PATIENCE)
-        } else if action == ResponseAction::RateLimited {
-            self.limited += 1;
-            self.timed = 0;
-            (self.limited, doubling(self.limited), true)
-        } else {
-            self.plain += 1;
-            self.limited = 0;
-            self.timed = 0;
-            (self.plain, doubling(self.plain), spent < PATIENCE)
-        };
-        if count > most || !patient {
-            error.retry_after = told;
-            return Err(error);
-        }
-        Ok(wait.min(session.context.limits.max_backoff))
-    }
-}
-
-/// 1, 2, 4 … seconds.
-fn doubling(count: u32) -> Duration {
-    Duration::from_secs(1 << count.saturating_sub(1).min(10))
 }
 
 async fn build(
