@@ -1,6 +1,7 @@
 //! One HTTP exchange: a request out, an answer with its whole body back, or a classified failure.
 
 use bytes::Bytes;
+use platform::clock::SharedClock;
 use platform::http_client::{BodyStream, HttpError};
 use serde_json::{Map, Value};
 use url::Url;
@@ -165,7 +166,8 @@ async fn talk(
     };
     if reading == Reading::Flowing && answer.is_usable() {
         session.count(0);
-        let stream = http.stream_body(response, limits.max_body_bytes, limits.page_timeout);
+        let clock = SharedClock::clone(&session.context.clock);
+        let stream = http.stream_body(response, limits.max_body_bytes, limits.page_timeout, clock);
         return Ok((answer, Some(stream)));
     }
     answer.body = http.read_body(response, limits.max_body_bytes).await?;

@@ -11,6 +11,8 @@ use bytes::Bytes;
 use connectors::Connector;
 use connectors::read::{Checkpoint, ErrorKind, ReadLimits};
 use futures::StreamExt;
+use platform::clock::ManualClock;
+use platform::http_client::{HttpClient, HttpLimits, NetworkPolicy};
 use serde_json::{Value, json};
 
 use crate::upstream::{
@@ -414,19 +416,43 @@ async fn a_login_may_answer_with_xml() {
 }
 
 #[tokio::test]
-async fn a_slow_consumer_is_not_a_slow_upstream() {
-    let upstream = serving(rows(5_000)).await;
+async fn a_body_that_does_not_end_is_late() {
+    let upstream = Upstream::start(|_| {
+        let some = Bytes::from(rows(1_500));
+        let body = futures::stream::iter([Ok::<_, std::io::Error>(some)]).chain(futures::stream::pending());
+        answer(200, Body::from_stream(body))
+    })
+    .await;
+    let clock = ManualClock::default();
     let mut context = upstream.context();
-    context.limits.page_timeout = Duration::from_millis(300);
+    // Nothing but the clock that was passed in says that it is late.
+    context.http = patient(&upstream);
+    context.clock = clock.shared();
+    context.limits.ahead = false;
     let mut stream = connector(&decoded(&upstream, "{type: JsonlDecoder}"))
         .read(&context, request(json!({}), Checkpoint::default()))
         .unwrap();
-    let mut read = 0;
-    while let Some(page) = stream.next().await {
-        read += page.unwrap().records.len();
-        context.clock.sleep(Duration::from_millis(120)).await;
+    assert_eq!(stream.next().await.unwrap().unwrap().records.len(), 1_000);
+    let late = tokio::spawn(async move { stream.next().await.unwrap().unwrap_err() });
+    while clock.sleepers() == 0 {
+        tokio::task::yield_now().await;
     }
-    assert_eq!(read, 5_000);
+    clock.advance(context.limits.page_timeout);
+    let error = late.await.unwrap();
+    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Timeout, "TIMEOUT"));
+}
+
+/// A client that waits for a piece of a body longer than any test takes.
+fn patient(upstream: &Upstream) -> HttpClient {
+    let policy = NetworkPolicy {
+        allow_networks: Vec::new(),
+        allow_addresses: vec![upstream.address()],
+    };
+    let limits = HttpLimits {
+        stall_timeout: Duration::from_secs(3_600),
+        ..HttpLimits::default()
+    };
+    HttpClient::new(policy, limits).unwrap()
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::Response;
 
 use super::error::HttpError;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::SharedClock;
 
 /// The most that is set aside for a body because of what it says of itself.
 const BELIEVED: usize = 1 << 20;
@@ -69,10 +69,17 @@ pub struct BodyStream {
     stall: Duration,
     patience: Duration,
     timeout: Duration,
+    clock: SharedClock,
 }
 
 impl BodyStream {
-    pub(super) fn new(response: Response, limit: usize, stall: Duration, timeout: Duration) -> Self {
+    pub(super) fn new(
+        response: Response,
+        limit: usize,
+        stall: Duration,
+        timeout: Duration,
+        clock: SharedClock,
+    ) -> Self {
         Self {
             response,
             left: limit,
@@ -80,6 +87,7 @@ impl BodyStream {
             stall,
             patience: timeout,
             timeout,
+            clock,
         }
     }
 
@@ -88,15 +96,19 @@ impl BodyStream {
     /// # Errors
     /// When the body is larger than allowed, stops coming, takes too long, ends early or cannot be decompressed.
     pub async fn next(&mut self) -> Result<Option<Bytes>, HttpError> {
-        let started = SystemClock.monotonic();
+        let started = self.clock.monotonic();
         let url = self.response.url().clone();
-        let patience = self.stall.min(self.patience);
-        let piece = match tokio::time::timeout(patience, self.response.chunk()).await {
-            Err(_) if self.stall <= self.patience => Err(HttpError::Stalled { after: self.stall }),
-            Err(_) => Err(HttpError::late(&url, self.timeout)),
-            Ok(piece) => piece.map_err(|error| HttpError::of_body(error, &url, self.timeout)),
+        let late = self.clock.sleep(self.patience);
+        let piece = tokio::select! {
+            biased;
+            piece = tokio::time::timeout(self.stall, self.response.chunk()) => match piece {
+                Err(_) => Err(HttpError::Stalled { after: self.stall }),
+                Ok(piece) => piece.map_err(|error| HttpError::of_body(error, &url, self.timeout)),
+            },
+            () = late => Err(HttpError::late(&url, self.timeout)),
         }?;
-        self.patience = self.patience.saturating_sub(SystemClock.monotonic() - started);
+        let waited = self.clock.monotonic().saturating_sub(started);
+        self.patience = self.patience.saturating_sub(waited);
         if let Some(piece) = &piece {
             self.left = self
                 .left

@@ -29,7 +29,7 @@ pub use error::{Blocked, HttpError, redacted};
 pub use guard::NetworkPolicy;
 pub use tls::{TlsSetup, install_crypto_provider, tls_setup};
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SharedClock, SystemClock};
 
 /// Idle connections are kept for less than servers usually keep them, lest we write into a closing one.
 const IDLE: Duration = Duration::from_secs(30);
@@ -184,10 +184,16 @@ impl HttpClient {
     }
 
     /// The body piece by piece, up to `max` bytes and the client's own bound, counted after decompression; waiting
-    /// for pieces takes at most `timeout`.
-    pub fn stream_body(&self, response: Response, max: usize, timeout: Duration) -> BodyStream {
+    /// for pieces takes at most `timeout` by this clock.
+    pub fn stream_body(
+        &self,
+        response: Response,
+        max: usize,
+        timeout: Duration,
+        clock: SharedClock,
+    ) -> BodyStream {
         let limit = max.min(self.limits.max_body_bytes);
-        BodyStream::new(response, limit, self.limits.stall_timeout, timeout)
+        BodyStream::new(response, limit, self.limits.stall_timeout, timeout, clock)
     }
 
     /// A connection for another protocol, under the same policy and patience.

@@ -1,8 +1,10 @@
 //! Bodies that are too large, too short, too slow or not what they say.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::clock::ManualClock;
 
 fn gzip(plain: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -132,7 +134,7 @@ async fn a_server_that_says_nothing_is_given_up() {
 async fn streamed(client: &HttpClient, url: &Url, timeout: Duration) -> Result<Bytes, HttpError> {
     let request = client.request(Method::GET, url)?.build().unwrap();
     let response = client.open(request).await?;
-    let mut body = client.stream_body(response, usize::MAX, timeout);
+    let mut body = client.stream_body(response, usize::MAX, timeout, SystemClock::shared());
     let mut whole = Vec::new();
     while let Some(piece) = body.next().await? {
         whole.extend_from_slice(&piece);
@@ -177,4 +179,48 @@ async fn a_head_that_does_not_come_is_late_also_where_the_body_would_flow() {
         .unwrap();
     *request.timeout_mut() = Some(Duration::from_millis(50));
     assert_eq!(client.open(request).await.unwrap_err().code(), "TIMEOUT");
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_not_a_slow_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let clock = ManualClock::default();
+    let (given, seen) = (Arc::new(AtomicUsize::new(0)), clock.clone());
+    let taken = Arc::clone(&given);
+    // Each piece is sent only when the reader waits for it by this clock.
+    let server = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut request = [0; 1_024];
+        assert!(socket.read(&mut request).await.unwrap() > 0);
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
+        socket.write_all(head).await.unwrap();
+        for (before, piece) in [b"a", b"b", b"c", b"d"].into_iter().enumerate() {
+            while taken.load(Ordering::SeqCst) < before || seen.sleepers() == 0 {
+                tokio::task::yield_now().await;
+            }
+            socket.write_all(piece).await.unwrap();
+        }
+    });
+    let policy = NetworkPolicy {
+        allow_networks: Vec::new(),
+        allow_addresses: vec![address],
+    };
+    let limits = HttpLimits {
+        stall_timeout: Duration::from_secs(3_600),
+        ..HttpLimits::default()
+    };
+    let client = HttpClient::new(policy, limits).unwrap();
+    let url = format!("http://{address}/").parse().unwrap();
+    let request = client.request(Method::GET, &url).unwrap().build().unwrap();
+    let response = client.open(request).await.unwrap();
+    let patience = Duration::from_secs(10);
+    let mut body = client.stream_body(response, usize::MAX, patience, clock.shared());
+    for piece in ["a", "b", "c", "d"] {
+        assert_eq!(body.next().await.unwrap().unwrap(), piece);
+        given.fetch_add(1, Ordering::SeqCst);
+        clock.advance(2 * patience);
+    }
+    assert_eq!(body.next().await.unwrap(), None);
+    server.await.unwrap();
 }
