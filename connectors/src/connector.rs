@@ -1,6 +1,7 @@
 //! A connector, and what can be done with it: every way into this crate that needs a manifest.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -9,7 +10,7 @@ use crate::description::{StreamDescription, describe};
 use crate::error::ManifestError;
 use crate::http::session::Session;
 use crate::manifest::components::{Plan, StreamPlan};
-use crate::read::{PageStream, ReadContext, ReadError, ReadRequest};
+use crate::read::{Files, PageStream, ReadContext, ReadError, ReadRequest};
 use crate::spec::Spec;
 use crate::{http, manifest, native, read};
 
@@ -224,6 +225,19 @@ impl Connector {
         session.select(&stream, selection);
         let plan = self.stream(&session, &stream)?;
         read::producer::start(session, plan, checkpoint, full_refresh, validators)
+    }
+
+    /// The files that belong to a stream's records, to be put into this folder; `None`: there are none.
+    pub fn files(
+        &self,
+        context: &ReadContext,
+        config: &Value,
+        stream: &str,
+        folder: PathBuf,
+    ) -> Result<Option<Files>, ReadError> {
+        let session = self.session(context, config)?;
+        let plan = self.stream(&session, stream)?;
+        Files::new(&session, plan, folder)
     }
 
     /// The hosts that these streams are read from, as far as the configuration alone tells. Secrets are not needed.

@@ -17,6 +17,8 @@ pub struct StreamDescription {
     pub cursor_field: Option<String>,
     /// The records' JSON Schema.
     pub json_schema: Value,
+    /// Whether files belong to its records.
+    pub has_files: bool,
 }
 
 /// As far as the manifest tells.
@@ -35,5 +37,6 @@ pub(crate) fn describe(stream: &StreamPlan) -> StreamDescription {
         supports_incremental: cursor.is_some(),
         cursor_field: cursor,
         json_schema: (*stream.schema).clone(),
+        has_files: stream.files().is_some(),
     }
 }

@@ -28,6 +28,7 @@ mod protection;
 mod readme;
 mod reference;
 mod reference_components;
+mod reference_files;
 mod schedules;
 mod startup;
 mod statements;

@@ -16,8 +16,8 @@ use tokio::process::Command;
 use crate::reference::{Requests, read, write};
 
 /// An upstream whose answers are a function of the request.
-struct Answering {
-    base: String,
+pub(crate) struct Answering {
+    pub(crate) base: String,
     seen: Arc<Mutex<Vec<String>>>,
     server: tokio::task::JoinHandle<()>,
 }
@@ -39,7 +39,7 @@ impl Requests for Answering {
 }
 
 impl Answering {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
         let log = Arc::clone(&seen);
         let router = axum::Router::new().fallback(move |request: Request| {
@@ -125,7 +125,14 @@ fn answer(path: &str, query: &HashMap<String, String>) -> Response {
             {"id": 1, "lines": {"data": [{"id": 10}, {"id": 11}], "next": "11"}},
             {"id": 2},
         ]}),
+        "/documents" => two((1..=3)
+            .map(|id| json!({"id": id, "links": {"file": format!("/file/{id}")}, "name": format!("/{id}/a b.txt")}))
+            .collect()),
+        path if path.starts_with("/file/") => {
+            return format!("the file at {path}\n").repeat(30_000).into_response();
+        }
         "/orders/1/lines" => json!({"data": [{"id": 12}]}),
+        path if path.starts_with("/nowhere") => return (StatusCode::NOT_FOUND, "{}").into_response(),
         _ => json!({"data": []}),
     };
     axum::Json(body).into_response()

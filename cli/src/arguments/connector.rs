@@ -161,4 +161,17 @@ pub(crate) struct ReadArguments {
     /// Stop each stream after this many records; no state is printed for what was cut off
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
+    /// Fetch the files that belong to records (FileUploader) into this folder [default, where the catalog has
+    /// include_files: /staging/files where there is one, else /tmp/airbyte-file-transfer]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) files: Option<PathBuf>,
+    /// Where a platform that calls a connector wants its files.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "AIRBYTE_STAGING_DIRECTORY",
+        hide = true,
+        default_value = "/staging/files"
+    )]
+    pub(crate) staging: PathBuf,
 }

@@ -48,6 +48,6 @@ pub(super) fn described(stream: &StreamDescription) -> Value {
         described["source_defined_primary_key"] = json!(stream.primary_key);
     }
     described["is_resumable"] = Value::Bool(stream.supports_incremental);
-    described["is_file_based"] = Value::Bool(false);
+    described["is_file_based"] = Value::Bool(stream.has_files);
     described
 }

@@ -54,6 +54,8 @@ pub(super) struct Wanted {
     pub(super) stream: String,
     pub(super) full_refresh: bool,
     pub(super) selection: Selection,
+    /// Whether the files that belong to its records are wanted, where the catalog says.
+    pub(super) include_files: Option<bool>,
 }
 
 /// What the catalog asks for: an Airbyte configured catalog, or what `discover` printed.
@@ -97,6 +99,7 @@ fn wanted_of(document: &Value) -> Option<Vec<Wanted>> {
                     // A schema without properties selects none.
                     properties: properties.map(Option::unwrap_or_default),
                 },
+                include_files: entry.get("include_files").and_then(Value::as_bool),
             })
         })
         .collect()
@@ -207,7 +210,8 @@ mod tests {
 
     #[test]
     fn a_catalog_is_configured_or_discovered() {
-        let configured = file(r#"{"streams":[{"stream":{"name":"a"},"sync_mode":"full_refresh"}]}"#);
+        let configured =
+            file(r#"{"streams":[{"stream":{"name":"a"},"sync_mode":"full_refresh","include_files":true}]}"#);
         let discovered = file(
             "{\"type\":\"LOG\",\"log\":{}}\n{\"type\":\"CATALOG\",\"catalog\":{\"streams\":[{\"name\":\"a\"}]}}",
         );
@@ -216,6 +220,7 @@ mod tests {
                 stream: "a".to_owned(),
                 full_refresh,
                 selection: Selection::default(),
+                include_files: full_refresh.then_some(true),
             }]
         };
         assert_eq!(catalog(configured.path()).expect("understood"), wanted(true));

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use connectors::read::{ErrorKind, Pacer, ReadContext, ReadError, ReadLimits, RetryMode};
+use connectors::read::{ErrorKind, MAX_FILE_BYTES, Pacer, ReadContext, ReadError, ReadLimits, RetryMode};
 use ipnet::IpNet;
 use platform::clock::SystemClock;
 use platform::http_client::{HttpClient, HttpLimits, NetworkPolicy};
@@ -83,8 +83,12 @@ fn context_within(
         allow_networks,
         allow_addresses: Vec::new(),
     };
-    let http =
-        HttpClient::new(policy, HttpLimits::default()).map_err(|error| Failure::failed(error.to_string()))?;
+    let limits = HttpLimits {
+        // Each body has a bound of its own, and a file's is the largest.
+        max_body_bytes: MAX_FILE_BYTES,
+        ..HttpLimits::default()
+    };
+    let http = HttpClient::new(policy, limits).map_err(|error| Failure::failed(error.to_string()))?;
     Ok(ReadContext {
         http,
         clock: SystemClock::shared(),

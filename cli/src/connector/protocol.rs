@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use connectors::read::FileReference;
 use platform::clock::SharedClock;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -112,6 +113,7 @@ impl<W: Write> Protocol<W> {
         stream: &StreamLabel,
         json: &str,
         emitted_at: DateTime<Utc>,
+        file: Option<&FileReference>,
     ) -> io::Result<()> {
         self.out.write_all(br#"{"type":"RECORD","record":{"stream":"#)?;
         self.out.write_all(stream.quoted.as_bytes())?;
@@ -120,7 +122,16 @@ impl<W: Write> Protocol<W> {
         for piece in null_fields::left_out(json).split(['\n', '\r']) {
             self.out.write_all(piece.as_bytes())?;
         }
-        writeln!(self.out, r#","emitted_at":{}}}}}"#, emitted_at.timestamp_millis())
+        write!(self.out, r#","emitted_at":{}"#, emitted_at.timestamp_millis())?;
+        if let Some(file) = file {
+            let reference = json!({
+                "staging_file_url": file.path.to_string_lossy(),
+                "source_file_relative_path": file.relative_path.to_string_lossy(),
+                "file_size_bytes": file.bytes,
+            });
+            write!(self.out, r#","file_reference":{reference}"#)?;
+        }
+        self.out.write_all(b"}}\n")
     }
 
     /// `records`: how many of the stream since its last state.
@@ -198,7 +209,12 @@ mod tests {
         let text = written(|protocol| {
             protocol.log(Level::Info, "Starting syncing")?;
             protocol.status("teams", StreamStatus::Started)?;
-            protocol.record(&StreamLabel::new("teams"), r#"{"id":3648000,"users":[]}"#, at)?;
+            protocol.record(
+                &StreamLabel::new("teams"),
+                r#"{"id":3648000,"users":[]}"#,
+                at,
+                None,
+            )?;
             protocol.state("teams", Some(&state), 5)?;
             protocol.state("tags", None, 5)
         });
@@ -221,6 +237,7 @@ mod tests {
                 &StreamLabel::new("a \"b\""),
                 "{\r\n  \"text\": \"one\\ntwo\"\n}",
                 at,
+                None,
             )
         });
         assert_eq!(text.lines().count(), 1);

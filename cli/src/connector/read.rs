@@ -1,11 +1,14 @@
 //! `connector read`: the streams one after the other, each page handed on as soon as it is there.
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use connectors::Connector;
-use connectors::read::{Checkpoint, NoteLevel, Page, ReadContext, ReadError, ReadRequest, Selection};
+use connectors::read::{
+    Checkpoint, Files, Note, NoteLevel, Page, ReadContext, ReadError, ReadRequest, Selection,
+};
 use futures::StreamExt;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -50,6 +53,7 @@ pub(super) async fn run(arguments: &ReadArguments) -> Outcome {
         context,
         config,
         limit: arguments.limit,
+        files: FileFolders::of(arguments),
         protocol: &mut protocol,
     };
     let mut failed = Vec::new();
@@ -100,6 +104,7 @@ fn wanted(connector: &Connector, arguments: &ReadArguments) -> Result<Vec<Wanted
                 stream: (*name).to_owned(),
                 full_refresh: false,
                 selection: Selection::default(),
+                include_files: None,
             })
             .collect(),
     };
@@ -120,11 +125,48 @@ fn wanted(connector: &Connector, arguments: &ReadArguments) -> Result<Vec<Wanted
 }
 
 /// Reads streams into messages.
+/// Where files go.
+#[derive(Default)]
+pub(super) struct FileFolders {
+    /// The folder that was named; then files are wanted unless a catalog says otherwise.
+    pub(super) asked_for: Option<PathBuf>,
+    /// Otherwise.
+    pub(super) usual: PathBuf,
+}
+
+impl FileFolders {
+    fn of(arguments: &ReadArguments) -> Self {
+        let staging = &arguments.staging;
+        let usual = if staging.exists() {
+            staging
+        } else {
+            Path::new(WITHOUT_STAGING)
+        };
+        Self {
+            asked_for: arguments.files.clone(),
+            usual: usual.to_owned(),
+        }
+    }
+}
+
+/// The reference's folder where no platform has one.
+const WITHOUT_STAGING: &str = "/tmp/airbyte-file-transfer";
+
+/// What became of a page.
+enum Printed {
+    All,
+    /// The limit is reached.
+    Enough,
+    /// The file of a record cannot be had.
+    Failed(ReadError),
+}
+
 pub(super) struct Reader<'a, W: Write> {
     pub(super) connector: &'a Connector,
     pub(super) context: ReadContext,
     pub(super) config: Value,
     pub(super) limit: Option<u64>,
+    pub(super) files: FileFolders,
     pub(super) protocol: &'a mut Protocol<W>,
 }
 
@@ -146,15 +188,20 @@ impl<W: Write> Reader<'_, W> {
             Ok(pages) => pages,
             Err(error) => return self.failed(name, &error),
         };
+        let files = match self.files(wanted) {
+            Ok(files) => files,
+            Err(error) => return self.failed(name, &error),
+        };
         let mut progress = Progress::default();
         while let Some(page) = pages.next().await {
-            match page {
-                Ok(page) => {
-                    if !self.page(name, page, &mut progress)? {
-                        return self.cut_off(name, &progress);
-                    }
-                }
+            let page = match page {
+                Ok(page) => page,
                 Err(error) => return self.failed(name, &error),
+            };
+            match self.page(name, page, &mut progress, files.as_ref()).await? {
+                Printed::All => {}
+                Printed::Enough => return self.cut_off(name, &progress),
+                Printed::Failed(error) => return self.failed(name, &error),
             }
         }
         if progress.unsaid || !progress.said_any {
@@ -169,18 +216,28 @@ impl<W: Write> Reader<'_, W> {
         Ok(true)
     }
 
-    /// False when the limit is reached.
-    fn page(&mut self, name: &str, page: Page, progress: &mut Progress) -> io::Result<bool> {
+    /// The files that are wanted with the stream's records.
+    fn files(&self, wanted: &Wanted) -> Result<Option<Files>, ReadError> {
+        let folder = match (wanted.include_files, &self.files.asked_for) {
+            (Some(false), _) | (None, None) => return Ok(None),
+            (_, Some(folder)) => folder,
+            (Some(true), None) => &self.files.usual,
+        };
+        self.connector
+            .files(&self.context, &self.config, &wanted.stream, folder.clone())
+    }
+
+    async fn page(
+        &mut self,
+        name: &str,
+        page: Page,
+        progress: &mut Progress,
+        files: Option<&Files>,
+    ) -> io::Result<Printed> {
         if progress.records == 0 && !page.records.is_empty() {
             self.protocol.status(name, StreamStatus::Running)?;
         }
-        for note in &page.notes {
-            let level = match note.level {
-                NoteLevel::Warning => Level::Warn,
-                NoteLevel::Info => Level::Info,
-            };
-            self.protocol.log(level, &note.message)?;
-        }
+        self.notes(&page.notes)?;
         for rejected in &page.rejected {
             self.protocol.log(
                 Level::Warn,
@@ -194,7 +251,17 @@ impl<W: Write> Reader<'_, W> {
             .unwrap_or(usize::MAX)
             .min(page.records.len());
         for record in &page.records[..taken] {
-            self.protocol.record(&label, record.json(), now)?;
+            let file = match files {
+                None => None,
+                Some(files) => match files.fetch(record).await {
+                    Ok(file) => file,
+                    Err(error) => return Ok(Printed::Failed(error)),
+                },
+            };
+            self.protocol.record(&label, record.json(), now, file.as_ref())?;
+        }
+        if let Some(files) = files {
+            self.notes(&files.take_notes())?;
         }
         progress.records += taken as u64;
         progress.since_state += taken as u64;
@@ -208,7 +275,22 @@ impl<W: Write> Reader<'_, W> {
             }
         }
         self.protocol.flush()?;
-        Ok((page.last && whole) || self.limit.is_none_or(|limit| progress.records < limit))
+        if (page.last && whole) || self.limit.is_none_or(|limit| progress.records < limit) {
+            Ok(Printed::All)
+        } else {
+            Ok(Printed::Enough)
+        }
+    }
+
+    fn notes(&mut self, notes: &[Note]) -> io::Result<()> {
+        for note in notes {
+            let level = match note.level {
+                NoteLevel::Warning => Level::Warn,
+                NoteLevel::Info => Level::Info,
+            };
+            self.protocol.log(level, &note.message)?;
+        }
+        Ok(())
     }
 
     fn cut_off(&mut self, name: &str, progress: &Progress) -> io::Result<bool> {

@@ -6,7 +6,7 @@ use platform::clock::ManualClock;
 use serde_json::{Value, json};
 
 use super::input::Wanted;
-use super::read::Reader;
+use super::read::{FileFolders, Reader};
 use super::*;
 use crate::demo::upstream::{API_KEY, BoundUpstream, Upstream};
 
@@ -49,12 +49,14 @@ impl Sample {
             context: context(&arguments, self.stop.child_token()).expect("a context"),
             config: json!({ "base_url": self.base_url, "api_key": key }),
             limit,
+            files: FileFolders::default(),
             protocol: &mut protocol,
         };
         let wanted = Wanted {
             stream: stream.to_owned(),
             full_refresh: false,
             selection: connectors::read::Selection::default(),
+            include_files: None,
         };
         let succeeded = reader
             .stream(&wanted, state)

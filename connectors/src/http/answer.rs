@@ -58,6 +58,8 @@ pub(super) enum Reading {
     Whole,
     /// It is left where it is, to be read piece by piece.
     Flowing,
+    /// The same, and it may be as large as a file.
+    File,
 }
 
 /// An answer, and its body where that was left to flow.
@@ -141,7 +143,7 @@ async fn talk(
     let limits = session.context.limits;
     let response = match reading {
         Reading::Whole => http.execute(request).await?,
-        Reading::Flowing => http.open(request).await?,
+        Reading::Flowing | Reading::File => http.open(request).await?,
     };
     let status = response.status().as_u16();
     let url = response.url().clone();
@@ -164,10 +166,14 @@ async fn talk(
         url,
         body: Bytes::new(),
     };
-    if reading == Reading::Flowing && answer.is_usable() {
+    if reading != Reading::Whole && answer.is_usable() {
         session.count(0);
+        let most = match reading {
+            Reading::File => limits.max_file_bytes,
+            Reading::Whole | Reading::Flowing => limits.max_body_bytes,
+        };
         let clock = SharedClock::clone(&session.context.clock);
-        let stream = http.stream_body(response, limits.max_body_bytes, limits.page_timeout, clock);
+        let stream = http.stream_body(response, most, limits.page_timeout, clock);
         return Ok((answer, Some(stream)));
     }
     answer.body = http.read_body(response, limits.max_body_bytes).await?;

@@ -20,6 +20,50 @@ pub(crate) enum Source {
     Whole(Bytes),
 }
 
+impl Source {
+    /// Waits for the next piece; `None` at the end.
+    pub(crate) async fn next(&mut self, session: &Session, url: &Url) -> Result<Option<Bytes>, ReadError> {
+        let context = &session.context;
+        let stream = match self {
+            Self::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                return Ok(Some(bytes).filter(Buf::has_remaining));
+            }
+            Self::Stream(stream) => stream,
+        };
+        let next = tokio::select! {
+            biased;
+            () = context.cancel.cancelled() => return Err(ReadError::cancelled()),
+            next = stream.next() => next,
+        };
+        match next {
+            Ok(piece) => {
+                session.count_bytes(piece.as_ref().map_or(0, Bytes::len));
+                Ok(piece)
+            }
+            Err(error) => {
+                tell(session, url, &error).await;
+                let mut error = classify(session, &error);
+                error.url = Some(session.scrub(&platform::http_client::redacted(url)));
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn tell(session: &Session, url: &Url, error: &HttpError) {
+    if let Some(gate) = &session.context.gate {
+        let seen = Seen::of(Err(error), session.context.clock.now());
+        let host = gate::host(url);
+        // It was counted when it was admitted; a body that breaks off says nothing more of a limit.
+        let ask = Ask {
+            host: &host,
+            allowed: &Allowed::Unsaid,
+        };
+        gate.seen(&ask, seen, Told::default()).await;
+    }
+}
+
 /// The rows of an answer.
 pub(crate) struct Flow {
     source: Source,
@@ -82,46 +126,10 @@ impl Flow {
 
     /// Waits for the next piece of the body; false at its end.
     async fn more(&mut self, session: &Session) -> Result<bool, ReadError> {
-        let context = &session.context;
-        let stream = match &mut self.source {
-            Source::Whole(bytes) => {
-                self.piece = std::mem::take(bytes);
-                return Ok(self.piece.has_remaining());
-            }
-            Source::Stream(stream) => stream,
-        };
-        let next = tokio::select! {
-            biased;
-            () = context.cancel.cancelled() => return Err(ReadError::cancelled()),
-            next = stream.next() => next,
-        };
-        match next {
-            Ok(Some(piece)) => {
-                session.count_bytes(piece.len());
-                self.piece = piece;
-                Ok(true)
-            }
-            Ok(None) => Ok(false),
-            Err(error) => {
-                self.tell(session, &error).await;
-                let mut error = classify(session, &error);
-                error.url = Some(session.scrub(&platform::http_client::redacted(&self.url)));
-                Err(error)
-            }
-        }
-    }
-
-    async fn tell(&self, session: &Session, error: &HttpError) {
-        if let Some(gate) = &session.context.gate {
-            let seen = Seen::of(Err(error), session.context.clock.now());
-            let host = gate::host(&self.url);
-            // It was counted when it was admitted; a body that breaks off says nothing more of a limit.
-            let ask = Ask {
-                host: &host,
-                allowed: &Allowed::Unsaid,
-            };
-            gate.seen(&ask, seen, Told::default()).await;
-        }
+        let piece = self.source.next(session, &self.url).await?;
+        let more = piece.is_some();
+        self.piece = piece.unwrap_or_default();
+        Ok(more)
     }
 
     fn undecodable(&self, session: &Session, wrong: Undecodable) -> ReadError {

@@ -53,20 +53,42 @@ pub(crate) async fn open(
     injected: &Injected,
     decoder: &Decoder,
 ) -> Result<(Answer, Flow), ReadError> {
+    let reading = unless_looked_into(requester, Reading::Flowing);
+    let exchanged = send_as(session, requester, names, path, injected, reading).await?;
+    let (answer, source) = sourced(exchanged);
+    let limit = session.context.limits.max_body_bytes;
+    let flow = Flow::new(source, answer.url.clone(), answer.status, decoder, limit);
+    Ok((answer, flow))
+}
+
+/// The same, for a body that is a file.
+pub(crate) async fn file(
+    session: &Session,
+    requester: &HttpRequester,
+    names: &Names<'_>,
+) -> Result<(Answer, Source), ReadError> {
+    let reading = unless_looked_into(requester, Reading::File);
+    send_as(session, requester, names, None, &Injected::default(), reading)
+        .await
+        .map(sourced)
+}
+
+/// A body that says what went wrong has to be there before anybody takes the answer for a good one.
+fn unless_looked_into(requester: &HttpRequester, reading: Reading) -> Reading {
     let says_errors_itself = matches!(requester.body, RequestBody::Graphql(_) | RequestBody::Soap(_));
-    let reading = if says_errors_itself || verdict::looks_at_bodies(&requester.error_handler) {
+    if says_errors_itself || verdict::looks_at_bodies(&requester.error_handler) {
         Reading::Whole
     } else {
-        Reading::Flowing
-    };
-    let (answer, stream) = send_as(session, requester, names, path, injected, reading).await?;
+        reading
+    }
+}
+
+fn sourced((answer, stream): Exchanged) -> (Answer, Source) {
     let source = match stream {
         Some(stream) => Source::Stream(stream),
         None => Source::Whole(answer.body.clone()),
     };
-    let limit = session.context.limits.max_body_bytes;
-    let flow = Flow::new(source, answer.url.clone(), answer.status, decoder, limit);
-    Ok((answer, flow))
+    (answer, source)
 }
 
 async fn send_as(

@@ -20,7 +20,7 @@ pub(super) struct Component<'a> {
 }
 
 impl<'a> Component<'a> {
-    /// Reports fields that the component does not have, and those that are not honoured yet.
+    /// Reports fields that the component does not have.
     pub(super) fn check_fields(&self) {
         self.check_fields_of(&self.kind);
     }
@@ -35,9 +35,6 @@ impl<'a> Component<'a> {
                 continue;
             }
             if known.contains(&&**name) {
-                if vocabulary::is_not_yet_field(listed_as, name) && field.value.is_truthy() {
-                    self.fault_at(field.key_at, name, format!("{name} is not supported yet"));
-                }
                 continue;
             }
             let list = || {

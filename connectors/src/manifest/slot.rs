@@ -360,13 +360,6 @@ impl<'a> Slot<'a> {
                 "{class} is Python code, which is not run here; {instead}"
             ));
         }
-        if vocabulary::is_not_yet(name) {
-            return Some(format!(
-                "{name} is not supported yet; {} takes {}",
-                self.name,
-                allowed.join(", ")
-            ));
-        }
         if let Some(meant) = nearest(name, allowed.iter().copied()) {
             return Some(format!("unknown component {name}; did you mean {meant}?"));
         }

@@ -24,6 +24,7 @@ pub(crate) mod dynamic;
 mod error;
 mod expansion;
 mod extraction;
+mod files;
 mod gathered;
 mod guard;
 mod injection;
@@ -69,6 +70,7 @@ use crate::record::Record;
 pub use crate::http::gate::{Allowed, Ask, CallRate, Counted, Gate, HeldBack, Holder, Seen, Told};
 pub use crate::http::pacer::Pacer;
 pub use error::{Demand, ErrorKind, ReadError};
+pub use files::{FileReference, Files};
 
 /// The pages of a read, in order. Dropping it stops the work behind it.
 pub type PageStream = Pin<Box<dyn Stream<Item = Result<Page, ReadError>> + Send>>;
@@ -119,6 +121,8 @@ pub struct ReadLimits {
     pub max_pages: u64,
     /// Bytes of one body, after decompression.
     pub max_body_bytes: usize,
+    /// Bytes of one file, as far as the client lets through as many.
+    pub max_file_bytes: usize,
     /// From sending a request to the last byte of its body.
     pub page_timeout: Duration,
     /// Steps of one template evaluation.
@@ -129,11 +133,15 @@ pub struct ReadLimits {
     pub ahead: bool,
 }
 
+/// What the reference takes of one file, where it has a bound.
+pub const MAX_FILE_BYTES: usize = 1_500_000_000;
+
 impl Default for ReadLimits {
     fn default() -> Self {
         Self {
             max_pages: 100_000,
             max_body_bytes: 64 * 1024 * 1024,
+            max_file_bytes: MAX_FILE_BYTES,
             page_timeout: Duration::from_secs(300),
             template_fuel: crate::template::DEFAULT_FUEL,
             max_backoff: Duration::from_secs(600),

@@ -190,6 +190,7 @@ mod tests {
             supports_incremental: cursor.is_some(),
             cursor_field: cursor.map(str::to_owned),
             json_schema: json!({"type": "object", "properties": properties}),
+            has_files: false,
         }
     }
 

@@ -10,6 +10,7 @@ mod decoding;
 mod dynamic;
 mod errors;
 mod extraction;
+mod files;
 mod groups;
 mod jobs;
 mod jwt;

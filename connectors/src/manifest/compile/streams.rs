@@ -11,6 +11,7 @@ use super::super::document::Kind;
 use super::super::slot::Slot;
 use super::decoding::{decoder, refuse_combining, refuse_paging};
 use super::extraction::refuse_counting;
+use super::files::file_uploader;
 use super::jobs::async_retriever;
 use super::lazy;
 use super::native;
@@ -47,6 +48,7 @@ pub(in super::super) fn stream(slot: &Slot<'_>) -> Option<StreamPlan> {
         &incremental,
         Some(Some(IncrementalSync::Datetime(cursor))) if cursor.is_client_side_incremental
     );
+    let file_uploader = component.optional("file_uploader", file_uploader);
     let faulty = transformations.is_none();
     let retriever = component
         .required("retriever")
@@ -86,6 +88,7 @@ pub(in super::super) fn stream(slot: &Slot<'_>) -> Option<StreamPlan> {
         schema_parts: schema.open_parts(),
         incremental_sync: incremental,
         state_migrations: state_migrations?,
+        file_uploader: file_uploader?,
         ..StreamPlan::of(retriever)
     })
 }

@@ -16,6 +16,7 @@ mod decoding;
 mod dynamic;
 mod errors;
 mod extraction;
+mod files;
 mod jobs;
 mod native;
 mod paging;
@@ -39,6 +40,7 @@ pub use decoding::*;
 pub use dynamic::*;
 pub use errors::*;
 pub use extraction::*;
+pub use files::*;
 pub use jobs::*;
 pub use native::*;
 pub use paging::*;
@@ -139,6 +141,8 @@ pub struct StreamPlan {
     pub incremental_sync: Option<IncrementalSync>,
     /// How states of older versions become today's.
     pub state_migrations: Vec<StateMigration>,
+    /// The files that belong to the records.
+    pub file_uploader: Option<FileUploader>,
 }
 
 impl StreamPlan {
@@ -155,7 +159,14 @@ impl StreamPlan {
             retriever,
             incremental_sync: None,
             state_migrations: Vec::new(),
+            file_uploader: None,
         }
+    }
+
+    /// How the records' files are fetched, whether there is a state or not.
+    pub(crate) fn files(&self) -> Option<&FileUploader> {
+        let without_state = || self.delegation.as_ref()?.full_refresh.file_uploader.as_ref();
+        self.file_uploader.as_ref().or_else(without_state)
     }
 }
 

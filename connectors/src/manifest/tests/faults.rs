@@ -65,26 +65,60 @@ fn a_component_in_the_wrong_place_is_told_where_it_is() {
     );
 }
 
+const UPLOADER: &str = "file_uploader:
+      type: FileUploader
+      requester: {type: HttpRequester, url: \"{{ download_target }}\"}
+      download_target_extractor: {type: DpathExtractor, field_path: [url]}
+      filename_extractor: \"{{ record.id }}.pdf\"
+    retriever:";
+
 #[test]
-fn a_component_of_the_format_that_cannot_run_yet_says_so() {
-    let yaml = around(&RETRIEVER.replace("DpathExtractor", "FileUploader"));
-    assert_eq!(
-        one(&yaml),
-        "18:17 FileUploader at streams[0].retriever.record_selector.extractor: FileUploader is not \
-         supported yet; extractor takes DpathExtractor, CombinedExtractor"
-    );
+fn a_file_uploader_is_checked_to_its_last_part() {
+    let with = |uploader: &str| around(RETRIEVER).replace("retriever:", uploader);
+    crate::manifest::load(&with(UPLOADER)).expect("it is as it should be");
+    for (right, wrong, expected) in [
+        (
+            "url: \"{{ download_target }}\"",
+            "path: x",
+            "HttpRequester: HttpRequester needs an address",
+        ),
+        (
+            "DpathExtractor, field_path: [url]",
+            "RecordFilter",
+            "RecordFilter does not belong in download_target_extractor, which takes DpathExtractor, CombinedExtractor",
+        ),
+        ("{{ record.id }}.pdf", "{{ record.id", "FileUploader: "),
+        (
+            "filename_extractor:",
+            "file_extractor: {type: RecordFilter}\n      filename_extractor:",
+            "RecordFilter does not belong in file_extractor",
+        ),
+        (
+            "filename_extractor:",
+            "picture:",
+            "unknown field picture; FileUploader has requester",
+        ),
+    ] {
+        assert!(UPLOADER.contains(right), "{right}");
+        let faults = crate::manifest::load(&with(&UPLOADER.replace(right, wrong))).expect_err(wrong);
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert!(
+            told.iter().any(|fault| fault.contains(expected)),
+            "{wrong}: {told:#?}"
+        );
+    }
 }
 
 #[test]
-fn a_field_that_is_not_honoured_yet_says_so() {
-    let yaml = around(RETRIEVER).replace(
-        "  retriever:",
-        "  file_uploader: {type: FileUploader}\n    retriever:",
+fn a_file_uploader_asks_for_no_pages() {
+    let handler = "error_handler: {type: DefaultErrorHandler, response_filters: [{type: HttpResponseFilter, http_codes: [502], action: REDUCE_PAGE_SIZE}]}";
+    let uploader = UPLOADER.replace(
+        "url: \"{{ download_target }}\"",
+        &format!("url: \"{{{{ download_target }}}}\", {handler}"),
     );
-    assert_eq!(
-        one(&yaml),
-        "9:5 DeclarativeStream at streams[0].file_uploader: file_uploader is not supported yet"
-    );
+    let faults =
+        crate::manifest::load(&around(RETRIEVER).replace("retriever:", &uploader)).expect_err("refused");
+    assert!(faults[0].to_string().contains("REDUCE_PAGE_SIZE"), "{faults:?}");
 }
 
 #[test]

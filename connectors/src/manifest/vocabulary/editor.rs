@@ -1,7 +1,7 @@
 //! The format as a JSON Schema, for editors: completion, and a red line under a slip while it is typed.
 //!
 //! It is made from the vocabulary that the loader itself goes by, so it knows what the loader knows, our own components
-//! and what does not run yet included, and cannot fall behind. It says less than the loader: whether a stream exists, a
+//! included, and cannot fall behind. It says less than the loader: whether a stream exists, a
 //! template can be read, or two fields go together is not a schema's matter. What it refuses, the loader refuses too;
 //! fields that the loader merely warns about it lets through.
 //!
@@ -9,10 +9,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    COMPONENTS, DEFAULT_TYPES, INSTEAD, NOT_YET, Stranger, WITHOUT_EFFECT, is_not_yet, is_not_yet_field,
-    stranger,
-};
+use super::{COMPONENTS, DEFAULT_TYPES, INSTEAD, Stranger, WITHOUT_EFFECT, stranger};
 
 /// Fields whose content is the manifest's own: JSON Schemas, parameters, bodies, and mappings without a type.
 const FREE: &[&str] = &[
@@ -105,7 +102,7 @@ pub(in super::super) fn schema() -> Value {
 }
 
 fn components() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
-    COMPONENTS.iter().copied().filter(|(name, _)| !is_not_yet(name))
+    COMPONENTS.iter().copied()
 }
 
 /// What an editor shows beside a type that is refused.
@@ -113,9 +110,6 @@ fn refused() -> String {
     let mut text = "A component. Custom Python components do not run here:".to_owned();
     for (kind, instead) in INSTEAD {
         text.push_str(&format!(" instead of a Custom{kind}, {instead}."));
-    }
-    if !NOT_YET.is_empty() {
-        text.push_str(&format!(" Not supported yet: {}.", NOT_YET.join(", ")));
     }
     text
 }
@@ -163,10 +157,6 @@ fn component(name: &str, fields: &'static [&'static str]) -> Value {
 }
 
 fn value(component: &str, field: &str) -> Value {
-    if is_not_yet_field(component, field) {
-        let description = format!("{field} is not supported yet.");
-        return json!({ "description": description, "enum": [null, false, "", 0, [], {}] });
-    }
     if field == "definitions" {
         return json!({ "$ref": "#/definitions/definition" });
     }
@@ -264,15 +254,6 @@ mod tests {
                 crate::Connector::parse(&manifest).is_err(),
                 "the loader takes {wrong}"
             );
-        }
-    }
-
-    #[test]
-    fn a_component_that_does_not_run_yet_is_none() {
-        let validator = validator();
-        for name in NOT_YET {
-            let manifest = json!({ "version": "7", "check": {}, "streams": [{ "type": name }] });
-            assert!(!validator.is_valid(&manifest), "{name}");
         }
     }
 

@@ -1,5 +1,5 @@
 //! The words of the format: its component types, their fields, what a mapping without a type is taken for, and
-//! what does not run here (yet).
+//! what does not run here.
 
 mod editor;
 mod types;
@@ -7,12 +7,6 @@ mod types;
 use super::nearest::nearest;
 pub(super) use editor::schema;
 use types::COMPONENTS;
-
-/// Component types that the reader does not run yet, and what that leaves.
-const NOT_YET: &[&str] = &["FileUploader"];
-
-/// Fields of supported components that the reader does not honour yet.
-const NOT_YET_FIELDS: &[(&str, &[&str])] = &[("DeclarativeStream", &["file_uploader"])];
 
 /// Fields that public manifests carry and that never meant anything: builders wrote `$parameters` out into every
 /// component, and older schemas had them.
@@ -197,16 +191,6 @@ pub(super) fn fields(component: &str) -> Option<&'static [&'static str]> {
         .iter()
         .find(|(name, _)| *name == component)
         .map(|(_, fields)| *fields)
-}
-
-pub(super) fn is_not_yet(component: &str) -> bool {
-    NOT_YET.contains(&component)
-}
-
-pub(super) fn is_not_yet_field(component: &str, field: &str) -> bool {
-    NOT_YET_FIELDS
-        .iter()
-        .any(|(name, fields)| *name == component && fields.contains(&field))
 }
 
 /// The component type that was probably meant.
