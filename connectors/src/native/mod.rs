@@ -20,13 +20,15 @@ use serde_json::Value;
 
 use crate::http::session::Session;
 use crate::manifest::components::{NativeSource, StreamPlan};
-use crate::read::ReadError;
+use crate::read::{ReadError, Rejected};
 use crate::record::Record;
 
 /// A page of a native source.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) records: Vec<Record>,
+    /// What stands where a record should.
+    pub(crate) rejected: Vec<Rejected>,
     /// Where the next page begins; `None`: there is none.
     pub(crate) next: Option<Value>,
     /// The stream's state after these records, where the source keeps one.

@@ -220,6 +220,7 @@ impl Arrival {
         if let Some(batch) = &mut self.ready {
             return Ok(Cut::Last(Extracted {
                 records: std::mem::take(&mut batch.records),
+                rejected: std::mem::take(&mut batch.rejected),
                 state: batch.state.take(),
                 ..Extracted::default()
             }));

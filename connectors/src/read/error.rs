@@ -26,7 +26,7 @@
 //! | a page token seen before, identical pages, too many pages | Upstream | `REPEATED_PAGE_TOKEN`, `REPEATED_PAGE`, `PAGE_LIMIT` | no |
 //! | what an answer says of itself, whatever its status | by its code | `GRAPHQL_…`, `SOAP_…` | by its code |
 //! | PostgreSQL refuses | by its SQLSTATE | `POSTGRES_<SQLSTATE>` | by its SQLSTATE |
-//! | a line of a file that is no record | Malformed | `BAD_RECORD` | no |
+//! | lines of a file that are no records, a hundred in a row | Malformed | `BAD_RECORD` | no |
 //! | a page size, or a window of time, that is refused down to the smallest | Upstream | `PAGE_SIZE_REFUSED`, `WINDOW_REFUSED` | yes |
 //! | pages that were begun anew and came no further | Upstream | `PAGINATION_RESET` | no |
 //! | a template that fails | Config | `TEMPLATE` | no |

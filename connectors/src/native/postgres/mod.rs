@@ -281,7 +281,12 @@ impl Reader {
         let next = last
             .filter(|_| more)
             .map(|position| Value::Array(position.into_iter().map(Value::String).collect()));
-        Ok(Batch { records, next, state })
+        Ok(Batch {
+            records,
+            next,
+            state,
+            ..Batch::default()
+        })
     }
 
     /// The row as a record: on one line, and with its key where the manifest wants it.

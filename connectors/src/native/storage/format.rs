@@ -26,9 +26,32 @@ impl From<ObjectFormat> for Format {
 #[derive(Debug, Default)]
 pub(super) struct Framed {
     pub(super) records: Vec<(u64, String)>,
+    /// What stands where a record should.
+    pub(super) broken: Vec<Broken>,
     pub(super) length: usize,
     /// The number of the last one.
     pub(super) line: u64,
+}
+
+/// A line, or a row, that is no record.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Broken {
+    pub(super) text: String,
+    /// Which one, and why.
+    pub(super) why: String,
+}
+
+impl Framed {
+    fn count(&self) -> usize {
+        self.records.len() + self.broken.len()
+    }
+
+    /// Keeps a broken one, and says how large it was.
+    fn broken(&mut self, bytes: &[u8], why: String) -> usize {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        self.broken.push(Broken { text, why });
+        bytes.len()
+    }
 }
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -48,6 +71,8 @@ impl Format {
         let Some((row, length)) = rows.next()? else {
             return Ok(None);
         };
+        let row =
+            csv::StringRecord::from_byte_record(row).map_err(|_| "the header is not UTF-8".to_owned())?;
         let names: Vec<String> = row.iter().map(|name| name.trim().to_owned()).collect();
         for (index, name) in names.iter().enumerate() {
             if names[..index].contains(name) {
@@ -67,19 +92,19 @@ impl Format {
         line: u64,
     ) -> Result<Framed, String> {
         match self {
-            Self::Jsonl => lines(bytes, whole, (most, size), line),
+            Self::Jsonl => Ok(lines(bytes, whole, (most, size), line)),
             Self::Csv { delimiter } => rows(bytes, whole, header, (most, size), (delimiter, line)),
         }
     }
 }
 
-fn lines(bytes: &[u8], whole: bool, (most, size): (usize, usize), line: u64) -> Result<Framed, String> {
+fn lines(bytes: &[u8], whole: bool, (most, size): (usize, usize), line: u64) -> Framed {
     let mut framed = Framed {
         line,
         ..Framed::default()
     };
     let mut taken = 0;
-    while framed.records.len() < most && taken < size && framed.length < bytes.len() {
+    while framed.count() < most && taken < size && framed.length < bytes.len() {
         let rest = &bytes[framed.length..];
         let (text, length) = match rest.iter().position(|byte| *byte == b'\n') {
             Some(end) => (&rest[..end], end + 1),
@@ -97,17 +122,25 @@ fn lines(bytes: &[u8], whole: bool, (most, size): (usize, usize), line: u64) -> 
         if text.is_empty() {
             continue;
         }
-        let wrong = |what: &str| format!("line {} {what}", framed.line);
-        let body = Body::new(&bytes::Bytes::copy_from_slice(text)).map_err(|_| wrong("is not UTF-8"))?;
-        // Also checks that it is JSON to its end.
-        record::select(&body, &[]).map_err(|error| wrong(&format!("is not JSON: {error}")))?;
-        if !body.as_str().starts_with('{') {
-            return Err(wrong("is JSON, and not an object"));
+        match object(text) {
+            Ok(record) => {
+                taken += record.len();
+                framed.records.push((framed.line, record));
+            }
+            Err(why) => taken += framed.broken(text, format!("line {} {why}", framed.line)),
         }
-        taken += text.len();
-        framed.records.push((framed.line, body.as_str().to_owned()));
     }
-    Ok(framed)
+    framed
+}
+
+fn object(line: &[u8]) -> Result<String, String> {
+    let body = Body::new(&bytes::Bytes::copy_from_slice(line)).map_err(|_| "is not UTF-8")?;
+    // Also checks that it is JSON to its end.
+    record::select(&body, &[]).map_err(|error| format!("is not JSON: {error}"))?;
+    if !body.as_str().starts_with('{') {
+        return Err("is JSON, and not an object".to_owned());
+    }
+    Ok(body.as_str().to_owned())
 }
 
 fn rows(
@@ -123,7 +156,7 @@ fn rows(
     };
     let mut rows = Rows::new(bytes, delimiter, whole);
     let mut taken = 0;
-    while framed.records.len() < most && taken < size {
+    while framed.count() < most && taken < size {
         let Some((row, end)) = rows
             .next()
             .map_err(|fault| format!("after row {}, {fault}", framed.line))?
@@ -131,24 +164,33 @@ fn rows(
             break;
         };
         framed.line += 1;
-        if row.len() != header.len() {
-            return Err(format!(
-                "row {} has {} fields and the header {}",
-                framed.line,
+        let begin = std::mem::replace(&mut framed.length, end);
+        let why = if row.len() != header.len() {
+            Some(format!(
+                "has {} fields and the header {}",
                 row.len(),
                 header.len()
-            ));
+            ))
+        } else if row.iter().any(|field| std::str::from_utf8(field).is_err()) {
+            Some("is not UTF-8".to_owned())
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            let raw = bytes.get(begin..end).unwrap_or_default().trim_ascii();
+            taken += framed.broken(raw, format!("row {} {why}", framed.line));
+            continue;
         }
         let mut fields = Map::new();
         for (name, value) in header.iter().zip(row.iter()) {
-            fields.insert(name.clone(), Value::String(value.to_owned()));
+            let value = String::from_utf8_lossy(value).into_owned();
+            fields.insert(name.clone(), Value::String(value));
         }
         let text = Value::Object(fields).to_string();
         taken += text.len();
-        framed.length = end;
         framed.records.push((framed.line, text));
     }
-    if whole && framed.records.len() < most && taken < size {
+    if whole && framed.count() < most && taken < size {
         // What is left is empty lines.
         framed.length = bytes.len();
     }
@@ -177,7 +219,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The next row, and where it ends.
-    fn next(&mut self) -> Result<Option<(csv::StringRecord, usize)>, String> {
+    fn next(&mut self) -> Result<Option<(csv::ByteRecord, usize)>, String> {
         let mut row = csv::ByteRecord::new();
         let found = self
             .reader
@@ -188,7 +230,6 @@ impl<'a> Rows<'a> {
         if !found || (!self.whole && end >= self.length) {
             return Ok(None);
         }
-        let row = csv::StringRecord::from_byte_record(row).map_err(|_| "a row is not UTF-8".to_owned())?;
         Ok(Some((row, end)))
     }
 }
@@ -199,9 +240,12 @@ mod tests {
 
     const MOST: (usize, usize) = (100, 1_000_000);
 
-    /// Frames the bytes as they would come in pieces of this size.
-    fn in_pieces(format: Format, text: &[u8], piece: usize) -> Result<Vec<(u64, String)>, String> {
-        let (mut plain, mut header, mut line, mut records) = (Vec::new(), None, 0, Vec::new());
+    type Found = (Vec<(u64, String)>, Vec<Broken>);
+
+    /// Frames the bytes as they would come in pieces of this size: records, and why others are none.
+    fn in_pieces(format: Format, text: &[u8], piece: usize) -> Result<Found, String> {
+        let (mut plain, mut header, mut line) = (Vec::new(), None, 0);
+        let (mut records, mut broken) = (Vec::new(), Vec::new());
         let mut pieces = text.chunks(piece).peekable();
         loop {
             plain.extend_from_slice(pieces.next().unwrap_or_default());
@@ -218,9 +262,10 @@ mod tests {
             plain.drain(..framed.length);
             line = framed.line;
             records.extend(framed.records);
+            broken.extend(framed.broken);
             if whole {
                 assert!(plain.is_empty(), "{plain:?}");
-                return Ok(records);
+                return Ok((records, broken));
             }
         }
     }
@@ -232,7 +277,7 @@ mod tests {
             "\u{feff}id,\"na\"\"me\"\r\n1,\"x, y\"\r\n2,\"two\nlines \"\"q\"\"\"\n\n3,é\r\n\r\n".as_bytes();
         let expected_lines = in_pieces(Format::Jsonl, jsonl, 10_000).unwrap();
         assert_eq!(
-            expected_lines,
+            expected_lines.0,
             [
                 (1, "{\"a\": \"é\\n\"}".to_owned()),
                 (3, "{\"a\": 2}".to_owned()),
@@ -242,7 +287,7 @@ mod tests {
         let format = Format::Csv { delimiter: b',' };
         let expected_rows = in_pieces(format, csv, 10_000).unwrap();
         assert_eq!(
-            expected_rows,
+            expected_rows.0,
             [
                 (1, r#"{"id":"1","na\"me":"x, y"}"#.to_owned()),
                 (2, r#"{"id":"2","na\"me":"two\nlines \"q\""}"#.to_owned()),
@@ -260,17 +305,34 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_placed() {
-        let jsonl = |text: &str| in_pieces(Format::Jsonl, text.as_bytes(), 1_000).unwrap_err();
-        assert!(
-            jsonl("{}\n{\"a\":\n").starts_with("line 2 is not JSON"),
-            "{}",
-            jsonl("{}\n{\"a\":\n")
-        );
-        assert_eq!(jsonl("{}\n\n[1]\n"), "line 3 is JSON, and not an object");
-        let csv =
-            |text: &str| in_pieces(Format::Csv { delimiter: b';' }, text.as_bytes(), 1_000).unwrap_err();
-        assert_eq!(csv("a;b\n1;2\n1\n"), "row 2 has 1 fields and the header 2");
-        assert_eq!(csv("a;a\n"), "two columns are named \"a\"");
+    fn what_is_wrong_is_placed_and_the_rest_goes_on() {
+        let jsonl = b"{\"id\":1}\n\n{\"id\":\n[2]\n{\"id\":\"\xff\"}\n{\"id\":3}";
+        let csv = b"a;b\n1;2\n\"1\n1\"\n3;\xff\n4;5\n";
+        for piece in 1..40 {
+            let (records, broken) = in_pieces(Format::Jsonl, jsonl, piece).unwrap();
+            let lines: Vec<u64> = records.iter().map(|(line, _)| *line).collect();
+            assert_eq!(lines, [1, 6], "{piece}");
+            let why: Vec<&str> = broken.iter().map(|broken| &*broken.why).collect();
+            assert!(why[0].starts_with("line 3 is not JSON"), "{why:?}");
+            assert_eq!(
+                why[1..],
+                ["line 4 is JSON, and not an object", "line 5 is not UTF-8"]
+            );
+            assert_eq!(broken[1].text, "[2]");
+
+            let (records, broken) = in_pieces(Format::Csv { delimiter: b';' }, csv, piece).unwrap();
+            let rows: Vec<u64> = records.iter().map(|(row, _)| *row).collect();
+            assert_eq!(rows, [1, 4], "{piece}");
+            let broken: Vec<(&str, &str)> = broken.iter().map(|row| (&*row.text, &*row.why)).collect();
+            assert_eq!(
+                broken,
+                [
+                    ("\"1\n1\"", "row 2 has 1 fields and the header 2"),
+                    ("3;\u{fffd}", "row 3 is not UTF-8")
+                ]
+            );
+        }
+        let header = in_pieces(Format::Csv { delimiter: b';' }, b"a;a\n", 1_000);
+        assert_eq!(header.unwrap_err(), "two columns are named \"a\"");
     }
 }

@@ -8,6 +8,9 @@
 //! file's size is never the memory's. A listing is not kept either; of all objects after the position the nearest few
 //! thousand are, and the next ones are looked for when those are read.
 //!
+//! A line that is no record is rejected with its place, and the rest is read. Of a file that is something else altogether
+//! that would be all of its lines, so a hundred of them in a row end the read.
+//!
 //! Parquet is not read: the crate that does is as large as the rest of the connectors, and its footer-first layout is
 //! another way to read than this one.
 
@@ -30,7 +33,7 @@ use self::object::Opened;
 use super::{Batch, leading};
 use crate::http::session::Session;
 use crate::manifest::components::{ObjectStorageSource, Storage};
-use crate::read::{NoteLevel, ReadError};
+use crate::read::{NoteLevel, ReadError, Rejected};
 use crate::record::Record;
 
 /// Records in a page, at most.
@@ -146,14 +149,21 @@ impl Reader {
                 .read(
                     session,
                     &self.backend,
-                    PAGE_RECORDS - batch.records.len(),
-                    PAGE_BYTES - bytes,
+                    PAGE_RECORDS - batch.records.len() - batch.rejected.len(),
+                    PAGE_BYTES.saturating_sub(bytes),
                 )
                 .await?;
             for (line, text) in portion.records {
                 bytes += text.len();
                 let text = self.finished(text, &inside.found, line);
                 batch.records.push(Record::from_json(&text));
+            }
+            for broken in portion.broken {
+                bytes += broken.text.len();
+                batch.rejected.push(Rejected {
+                    payload: Value::String(broken.text),
+                    message: broken.why,
+                });
             }
             (inside.offset, inside.line) = open.position();
             if portion.ended {
@@ -164,7 +174,9 @@ impl Reader {
             } else {
                 progress.open = Some(open);
             }
-            let full = batch.records.len() >= PAGE_RECORDS || bytes >= PAGE_BYTES || objects >= PAGE_OBJECTS;
+            let full = batch.records.len() + batch.rejected.len() >= PAGE_RECORDS
+                || bytes >= PAGE_BYTES
+                || objects >= PAGE_OBJECTS;
             if full {
                 batch.next = Some(position.to_token());
                 return Ok(batch);

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
 
-use super::format::{Format, Framed};
+use super::format::{Broken, Format, Framed};
 use super::list::Found;
 use super::{Backend, Inside};
 use crate::http::session::Session;
@@ -14,6 +14,9 @@ use crate::read::{ErrorKind, NoteLevel, ReadError};
 
 /// Bytes that are asked for at once.
 const PORTION: u64 = 1 << 20;
+
+/// Lines in a row that are no records, after which a file is none of these.
+const MOST_BROKEN: usize = 100;
 
 /// Compressed bytes that are expanded at once: a thousandfold at most comes of them.
 const PIECE: usize = 4 << 10;
@@ -40,6 +43,8 @@ impl From<ObjectCompression> for Compression {
 /// Records of a portion, with their numbers in the object.
 pub(super) struct Portion {
     pub(super) records: Vec<(u64, String)>,
+    /// What is none, each with a sentence on where and why.
+    pub(super) broken: Vec<Broken>,
     /// The object has no more.
     pub(super) ended: bool,
 }
@@ -65,6 +70,8 @@ pub(super) struct Opened {
     offset: u64,
     line: u64,
     header: Option<Vec<String>>,
+    /// Broken ones since the last record.
+    broken: usize,
     exhausted: bool,
     changed: bool,
 }
@@ -86,6 +93,7 @@ impl Opened {
             offset: 0,
             line: 0,
             header: None,
+            broken: 0,
             exhausted: false,
             changed: false,
         }
@@ -160,6 +168,7 @@ impl Opened {
                 session.note(NoteLevel::Warning, message);
                 return Ok(Portion {
                     records: Vec::new(),
+                    broken: Vec::new(),
                     ended: true,
                 });
             }
@@ -176,14 +185,27 @@ impl Opened {
                 .map_err(|fault| self.malformed(&fault))?;
             let Framed {
                 records,
+                mut broken,
                 length,
                 line,
             } = framed;
             self.line = line;
             self.consume(length);
+            self.broken = if records.is_empty() { self.broken } else { 0 } + broken.len();
+            if records.is_empty() && self.broken > MOST_BROKEN {
+                let last = broken.pop().map(|broken| broken.why).unwrap_or_default();
+                return Err(self.malformed(&format!("{} in a row are no records: {last}", self.broken)));
+            }
+            for broken in &mut broken {
+                broken.why = self.placed(&broken.why);
+            }
             let ended = self.exhausted && self.plain.is_empty();
-            if !records.is_empty() || ended {
-                return Ok(Portion { records, ended });
+            if !records.is_empty() || !broken.is_empty() || ended {
+                return Ok(Portion {
+                    records,
+                    broken,
+                    ended,
+                });
             }
             let limit = session.context.limits.max_body_bytes;
             if self.plain.len() > limit {
@@ -250,8 +272,12 @@ impl Opened {
         Ok(())
     }
 
+    fn placed(&self, fault: &str) -> String {
+        format!("In the object {:?}, {fault}.", self.found.place.key)
+    }
+
     fn malformed(&self, fault: &str) -> ReadError {
-        let message = format!("In the object {:?}, {fault}.", self.found.place.key);
+        let message = self.placed(fault);
         ReadError::new(ErrorKind::Malformed, "BAD_RECORD", message)
     }
 }

@@ -161,13 +161,49 @@ async fn tables_have_a_header_and_texts() {
 }
 
 #[tokio::test]
+async fn a_broken_line_is_rejected_with_its_place_and_the_rest_is_read() {
+    let folder = Folder::new();
+    let mut text = lines(0..1_500);
+    text.push_str("{\"id\":\n[7]\n");
+    text.push_str(&lines(1_500..3_000));
+    folder.write("a.jsonl", &text);
+    // One that is broken altogether does not stand in the way of the next.
+    folder.write("b.jsonl", "nothing\n");
+    folder.write("c.jsonl", lines([3_000]));
+    let whole = folder.read(JSONL, Checkpoint::default()).await.unwrap();
+    assert_eq!(ids(&whole), (0..=3_000).collect::<Vec<_>>());
+    let rejected = |pages: &[Page]| -> Vec<(String, serde_json::Value)> {
+        let all = pages.iter().flat_map(|page| &page.rejected);
+        all.map(|rejected| (rejected.message.clone(), rejected.payload.clone()))
+            .collect()
+    };
+    let told = rejected(&whole);
+    assert_eq!(told.len(), 3, "{told:?}");
+    for ((message, payload), (place, text)) in told.iter().zip([
+        ("\"a.jsonl\", line 1501 is not JSON", "{\"id\":"),
+        ("\"a.jsonl\", line 1502 is JSON, and not an object", "[7]"),
+        ("\"b.jsonl\", line 1 is not JSON", "nothing"),
+    ]) {
+        assert!(message.contains(place), "{message}");
+        assert_eq!(payload, text);
+    }
+    // What was said once is not said again by a read that goes on.
+    for cut in 0..whole.len() - 1 {
+        let rest = folder.read(JSONL, kept(&whole[cut].checkpoint)).await.unwrap();
+        let mut again = rejected(&whole[..=cut]);
+        again.extend(rejected(&rest));
+        assert_eq!(again, told, "cut after page {cut}");
+    }
+}
+
+#[tokio::test]
 async fn broken_files_are_placed() {
     for (name, bytes, code, said) in [
         (
             "a.jsonl",
-            b"{\"id\": 1}\n{\"id\":".to_vec(),
+            "<html>\n".repeat(101).into_bytes(),
             "BAD_RECORD",
-            "\"a.jsonl\", line 2 is not JSON",
+            "\"a.jsonl\", 101 in a row are no records: line 101 is not JSON",
         ),
         (
             "a.jsonl.gz",
