@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::description::{StreamDescription, describe};
 use crate::error::ManifestError;
 use crate::http::session::Session;
-use crate::manifest::components::{Plan, StreamPlan};
+use crate::manifest::components::{NativeRetriever, Plan, StreamPlan};
 use crate::read::{Files, PageStream, ReadContext, ReadError, ReadRequest};
 use crate::spec::Spec;
 use crate::{http, manifest, native, read};
@@ -114,6 +114,13 @@ impl Connector {
                 .any(|stream| stream.available.is_some() || !stream.schema_parts.is_empty())
     }
 
+    /// Whether [`Connector::discover`] has to ask: for streams, or for what a source that is no HTTP holds.
+    pub fn has_to_ask(&self) -> bool {
+        let is_open =
+            |stream: &Arc<StreamPlan>| stream.retriever.native().is_some_and(NativeRetriever::is_open);
+        self.depends_on_configuration() || self.plan.streams.iter().any(is_open)
+    }
+
     /// Whether streams are made from a template, so that their names are not in the manifest.
     pub fn makes_streams(&self) -> bool {
         !self.plan.dynamic.is_empty()
@@ -182,6 +189,12 @@ impl Connector {
         for (description, plan) in streams.iter_mut().zip(&configured.plan.streams) {
             if !plan.schema_parts.is_empty() {
                 description.json_schema = Value::clone(&*read::schema::schema(&session, plan).await?);
+            }
+            if let Some(native) = plan.retriever.native().filter(|native| native.is_open()) {
+                let source = native::Source::new(&session, plan, &native.source)?;
+                if let Some(schema) = source.schema(&session).await? {
+                    description.json_schema = schema;
+                }
             }
         }
         Ok(streams)

@@ -15,7 +15,7 @@ pub(super) async fn run(arguments: &DiscoverArguments) -> Outcome {
     let connector = input::connector(&arguments.source)?;
     // A file that cannot be read is a mistake, also where nothing of the catalogue depends on it.
     let config = input::config(&arguments.source)?;
-    let streams = if connector.depends_on_configuration() {
+    let streams = if connector.has_to_ask() {
         let context = context(&arguments.source, CancellationToken::new())?;
         match connector.discover(&context, &config).await {
             Ok(streams) => streams,

@@ -66,6 +66,14 @@ impl Source {
         }
     }
 
+    /// What records look like, where the source knows before it gives any.
+    pub(crate) async fn schema(&self, session: &Session) -> Result<Option<Value>, ReadError> {
+        match self {
+            Self::Postgres(reader) => reader.schema(session).await.map(Some),
+            Self::ObjectStorage(_) => Ok(None),
+        }
+    }
+
     /// The page that begins at `token`, or the first one after `since`.
     pub(crate) async fn page(
         &self,

@@ -39,7 +39,9 @@ pub(super) fn stream(component: &Component<'_>) -> Option<StreamPlan> {
         schema_normalization: SchemaNormalization::None,
         transform_before_filtering: false,
     };
-    let schema = schema?.map_or_else(
+    let schema = schema?;
+    let has_schema = schema.is_some();
+    let schema = schema.map_or_else(
         || json!({"type": "object", "additionalProperties": true}),
         |schema| schema.fixed(),
     );
@@ -50,6 +52,7 @@ pub(super) fn stream(component: &Component<'_>) -> Option<StreamPlan> {
         ..StreamPlan::of(Retriever::Native(Box::new(NativeRetriever {
             source: source?,
             record_selector,
+            has_schema,
         })))
     })
 }

@@ -9,6 +9,15 @@ pub struct NativeRetriever {
     pub source: NativeSource,
     /// The stream's transformations.
     pub record_selector: RecordSelector,
+    /// Whether the manifest says what records look like.
+    pub has_schema: bool,
+}
+
+impl NativeRetriever {
+    /// Whether only the source knows what records look like.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.has_schema && matches!(self.source, NativeSource::Postgres(_))
+    }
 }
 
 /// What a native stream is read from.

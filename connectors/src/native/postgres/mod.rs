@@ -16,6 +16,7 @@ mod connection;
 mod describe;
 mod error;
 mod meter;
+mod schema;
 mod sql;
 mod tls;
 
@@ -132,6 +133,22 @@ impl Reader {
     ) -> Result<Batch, ReadError> {
         let (host, target) = (self.address.host_and_port(), self.address.shown());
         call::guarded(session, &host, &target, || self.attempt(session, since, token)).await
+    }
+
+    /// What rows look like: the server says which columns the table or the query has, and reads nothing.
+    pub(super) async fn schema(&self, session: &Session) -> Result<Value, ReadError> {
+        let (host, target) = (self.address.host_and_port(), self.address.shown());
+        call::guarded(session, &host, &target, || async {
+            let mut connection = Connection::open(session, &self.address).await?;
+            connection.begin_page(session.context.limits.max_body_bytes);
+            let prepared = connection.prepare(&sql::columns(&self.relation)).await;
+            session.count(connection.bytes());
+            match prepared {
+                Ok(prepared) => Ok(schema::of(prepared.columns(), self.key_field.as_deref())),
+                Err(failed) => Err(failed.classified(session, &connection)),
+            }
+        })
+        .await
     }
 
     async fn attempt(

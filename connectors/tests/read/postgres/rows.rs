@@ -78,6 +78,77 @@ async fn values_lose_nothing_on_their_way_to_json() {
 }
 
 #[tokio::test]
+async fn discovering_asks_for_the_columns_and_reads_nothing() {
+    let database = Database::new(
+        "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TYPE pair AS (a int, n numeric); \
+         CREATE DOMAIN amount AS numeric(30, 10); \
+         CREATE TABLE items (id int PRIMARY KEY, name varchar(3), n numeric, d amount, ns numeric[], big bigint, \
+           f float8, b boolean, t timestamptz, l timestamp, day date, raw bytea, jb jsonb, u uuid, m mood, p pair, \
+           tags text[], span interval); \
+         CREATE FUNCTION never() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a row was read'; END $$; \
+         INSERT INTO items (id) VALUES (1)",
+    )
+    .await;
+    let discovered = async |fields: &str| {
+        let connector = connector(&database.manifest(fields));
+        let found = connector.discover(&database.context(), &json!({})).await;
+        found.map(|mut streams| streams.remove(0).json_schema)
+    };
+    let schema = discovered("table: items\nkey_field: _key\nprimary_key: _key")
+        .await
+        .unwrap();
+    let text = json!({ "type": ["null", "string"] });
+    let formatted = |format: &str| json!({ "type": ["null", "string"], "format": format });
+    assert_eq!(
+        schema["properties"],
+        json!({
+            "_key": { "type": "string" }, "id": { "type": ["null", "integer"] }, "name": text, "n": text, "d": text,
+            "ns": { "type": ["null", "array"], "items": { "type": ["null", "string", "array"] } },
+            "big": { "type": ["null", "integer"] }, "f": { "type": ["null", "number", "string"] },
+            "b": { "type": ["null", "boolean"] },
+            "t": { "type": ["null", "string"], "format": "date-time", "airbyte_type": "timestamp_with_timezone" },
+            "l": { "type": ["null", "string"], "format": "date-time", "airbyte_type": "timestamp_without_timezone" },
+            "day": formatted("date"), "raw": { "type": ["null", "string"], "contentEncoding": "base64" }, "jb": {},
+            "u": formatted("uuid"), "m": text,
+            "p": { "type": ["null", "object"], "properties": {
+                "a": { "type": ["null", "integer"] }, "n": { "type": ["null", "number", "string"] },
+            } },
+            "tags": { "type": ["null", "array"], "items": { "type": ["null", "string", "array"] } }, "span": text,
+        })
+    );
+    // What is read is what was said, by a validator that nobody here wrote.
+    let validator = jsonschema::draft7::options()
+        .should_validate_formats(false)
+        .build(&schema)
+        .unwrap();
+    database
+        .run("INSERT INTO items VALUES (2, 'x', 1.5, 2, ARRAY[[1, 2]], 9007199254740993, 'NaN', true, now(), now(), now(), \
+              '\\x00', '[1]', md5('u')::uuid, 'ok', ROW(1, 2.5), ARRAY[ARRAY['a']], '1 day')")
+        .await;
+    for record in records(
+        &database
+            .all("table: items\nkey_field: _key\nprimary_key: _key")
+            .await,
+    ) {
+        let faults: Vec<String> = validator
+            .iter_errors(&record)
+            .map(|fault| fault.to_string())
+            .collect();
+        assert!(faults.is_empty(), "{record}: {faults:?}");
+    }
+
+    let query = "query: 'SELECT id, never() AS n FROM items'\nkey_columns: [id]";
+    let schema = discovered(query).await.unwrap();
+    assert_eq!(schema["properties"]["n"], json!({ "type": ["null", "integer"] }));
+    let error = discovered("table: nothing\nkey_columns: [id]").await.unwrap_err();
+    assert_eq!(error.code, "POSTGRES_42P01", "{error}");
+
+    // A manifest that says what records look like is taken at its word.
+    let own = "table: nothing\nschema_loader: {type: InlineSchemaLoader, schema: {type: object, title: own}}";
+    assert_eq!(discovered(own).await.unwrap()["title"], "own");
+}
+
+#[tokio::test]
 async fn keys_of_every_kind_tell_pages_apart() {
     let database = Database::new(
         "CREATE TABLE items (region char(3), at timestamptz, id uuid, n int, PRIMARY KEY (region, at, id)); \
