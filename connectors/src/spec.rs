@@ -35,6 +35,7 @@ pub struct Spec {
     validator: Arc<jsonschema::Validator>,
     secrets: Arc<SecretTree>,
     documentation_url: Option<String>,
+    advanced_auth: Option<Arc<Value>>,
 }
 
 impl Default for Spec {
@@ -63,7 +64,16 @@ impl Spec {
             validator: Arc::new(validator),
             schema: Arc::new(schema),
             documentation_url,
+            advanced_auth: None,
         })
+    }
+
+    /// The same, with how a person consents instead of typing credentials, for whoever draws forms.
+    pub(crate) fn with_advanced_auth(self, advanced_auth: Option<Value>) -> Self {
+        Self {
+            advanced_auth: advanced_auth.map(Arc::new),
+            ..self
+        }
     }
 
     /// The JSON Schema of a configuration.
@@ -81,6 +91,11 @@ impl Spec {
     /// Where to read about the connector.
     pub fn documentation_url(&self) -> Option<&str> {
         self.documentation_url.as_deref()
+    }
+
+    /// How a person consents instead of typing credentials, as the manifest has it.
+    pub fn advanced_auth(&self) -> Option<&Value> {
+        self.advanced_auth.as_deref()
     }
 
     /// Everything that is wrong with a configuration; empty: nothing.

@@ -25,6 +25,11 @@ Example:
 Then, as the first line of a manifest:
   # yaml-language-server: $schema=./syncline-connector.schema.json")]
     Schema,
+    /// List the connectors that are shipped: name and title
+    List,
+    /// Print what a configuration of the connector looks like, as an Airbyte SPEC message
+    #[command(after_help = "Example:\n  syncline connector spec --manifest github")]
+    Spec(SpecArguments),
     /// Load the manifest, hold the configuration against its spec, and try the connection
     #[command(after_help = "\
 Prints one CONNECTION_STATUS message, SUCCEEDED or FAILED with the reason, and log lines.
@@ -99,10 +104,22 @@ pub(crate) struct NewArguments {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct SourceArguments {
-    /// The connector: a declarative manifest in YAML, or the name of one that is shipped, such as github
+pub(crate) struct SpecArguments {
+    #[command(flatten)]
+    pub(crate) manifest: ManifestArgument,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManifestArgument {
+    /// The connector: a declarative manifest in YAML, or the name of one that is shipped (`syncline connector list`)
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SourceArguments {
+    #[command(flatten)]
+    pub(crate) manifest: ManifestArgument,
     /// The configuration in JSON, credentials included; - reads standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -10,7 +10,8 @@ mod settings;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use connector::{
-    CheckArguments, ConnectorCommand, DiscoverArguments, NewArguments, ReadArguments, SourceArguments,
+    CheckArguments, ConnectorCommand, DiscoverArguments, ManifestArgument, NewArguments, ReadArguments,
+    SourceArguments, SpecArguments,
 };
 pub(crate) use settings::{SettingFlags, StorageFlags, Typed};
 

@@ -13,7 +13,7 @@ use crate::arguments::CheckArguments;
 use crate::exit::{Exit, Outcome};
 
 pub(super) async fn run(arguments: &CheckArguments) -> Outcome {
-    let connector = input::connector(&arguments.source)?;
+    let connector = input::connector(&arguments.source.manifest)?;
     let config = input::config(&arguments.source)?;
     let context = context(&arguments.source, CancellationToken::new())?;
     let failure = match config_faults(&connector, &context, &config) {

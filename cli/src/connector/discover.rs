@@ -12,7 +12,7 @@ use crate::arguments::DiscoverArguments;
 use crate::exit::{Exit, Outcome};
 
 pub(super) async fn run(arguments: &DiscoverArguments) -> Outcome {
-    let connector = input::connector(&arguments.source)?;
+    let connector = input::connector(&arguments.source.manifest)?;
     // A file that cannot be read is a mistake, also where nothing of the catalogue depends on it.
     let config = input::config(&arguments.source)?;
     let streams = if connector.has_to_ask() {

@@ -9,11 +9,11 @@ use connectors::read::Selection;
 use serde_json::Value;
 
 use super::protocol::NO_CURSOR;
-use crate::arguments::SourceArguments;
+use crate::arguments::{ManifestArgument, SourceArguments};
 use crate::exit::{Exit, Failure};
 
 /// Loads the manifest. A name without a file behind it may be a connector that we ship.
-pub(super) fn connector(arguments: &SourceArguments) -> Result<Connector, Failure> {
+pub(super) fn connector(arguments: &ManifestArgument) -> Result<Connector, Failure> {
     let path = &arguments.manifest;
     let shipped = || {
         let slug = path.to_str()?;
@@ -24,7 +24,7 @@ pub(super) fn connector(arguments: &SourceArguments) -> Result<Connector, Failur
     };
     let yaml = match text(path, "--manifest") {
         Ok(yaml) => yaml,
-        Err(failure) => shipped().ok_or(failure)?,
+        Err(failure) => shipped().ok_or_else(|| unknown(path, failure))?,
     };
     Connector::parse(&yaml).map_err(|faults| {
         let mut paragraph = format!("The manifest {} does not load:", path.display());
@@ -33,6 +33,16 @@ pub(super) fn connector(arguments: &SourceArguments) -> Result<Connector, Failur
         }
         Failure::new(Exit::Manifest, paragraph)
     })
+}
+
+/// A plain name may have been meant for a shipped one.
+fn unknown(path: &Path, failure: Failure) -> Failure {
+    if path.components().count() > 1 || path.extension().is_some() || path.as_os_str() == "-" {
+        return failure;
+    }
+    Failure::usage(format!(
+        "{failure} No shipped connector has that name either; `syncline connector list` names them."
+    ))
 }
 
 /// Reads the configuration; without one it is empty.

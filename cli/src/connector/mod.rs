@@ -12,10 +12,12 @@
 mod check;
 mod discover;
 mod input;
+mod list;
 mod new;
 mod null_fields;
 mod protocol;
 mod read;
+mod spec;
 
 use std::io::{self, ErrorKind as IoErrorKind, StdoutLock};
 use std::path::PathBuf;
@@ -41,6 +43,8 @@ pub(crate) async fn run(command: ConnectorCommand) -> Outcome {
             let schema = connectors::manifest::editor_schema();
             console::print(&format!("{schema:#}\n")).map(|()| ExitCode::SUCCESS)
         }
+        ConnectorCommand::List => list::run(),
+        ConnectorCommand::Spec(arguments) => spec::run(&arguments),
         ConnectorCommand::Check(arguments) => check::run(&arguments).await,
         ConnectorCommand::Discover(arguments) => discover::run(&arguments).await,
         ConnectorCommand::Read(arguments) => read::run(&arguments).await,

@@ -153,6 +153,11 @@ impl<W: Write> Protocol<W> {
         self.flush()
     }
 
+    pub(crate) fn spec(&mut self, spec: &Value) -> io::Result<()> {
+        self.line(&json!({ "type": "SPEC", "spec": spec }))?;
+        self.flush()
+    }
+
     pub(crate) fn catalog(&mut self, streams: Vec<Value>) -> io::Result<()> {
         self.line(&json!({ "type": "CATALOG", "catalog": { "streams": streams } }))?;
         self.flush()

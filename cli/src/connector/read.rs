@@ -20,7 +20,7 @@ use crate::arguments::ReadArguments;
 use crate::exit::{Exit, Failure, Outcome};
 
 pub(super) async fn run(arguments: &ReadArguments) -> Outcome {
-    let connector = input::connector(&arguments.source)?;
+    let connector = input::connector(&arguments.source.manifest)?;
     let config = input::config(&arguments.source)?;
     let cancel = CancellationToken::new();
     cancel_on_interrupt(cancel.clone());

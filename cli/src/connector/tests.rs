@@ -2,12 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use connectors::Connector;
+use connectors::spec::Spec;
 use platform::clock::ManualClock;
 use serde_json::{Value, json};
 
 use super::input::Wanted;
 use super::read::{FileFolders, Reader};
 use super::*;
+use crate::arguments::ManifestArgument;
 use crate::demo::upstream::{API_KEY, BoundUpstream, Upstream};
 
 struct Sample {
@@ -37,7 +39,9 @@ impl Sample {
     ) -> (bool, Vec<Value>) {
         let connector = sample();
         let arguments = SourceArguments {
-            manifest: "sample".into(),
+            manifest: ManifestArgument {
+                manifest: "sample".into(),
+            },
             config: None,
             allow_networks: Vec::new(),
             allow_folders: Vec::new(),
@@ -181,4 +185,40 @@ fn the_catalogue_has_the_references_fields() {
         .expect("users");
     assert_eq!(users["supported_sync_modes"], json!(["full_refresh"]));
     assert_eq!(users["is_resumable"], false);
+}
+
+#[test]
+fn the_specification_has_the_protocols_names() {
+    let spec = Spec::new(
+        json!({ "type": "object" }),
+        Some("https://docs.example".to_owned()),
+    )
+    .expect("a schema");
+    assert_eq!(
+        spec::described(&spec),
+        json!({ "connectionSpecification": { "type": "object" }, "documentationUrl": "https://docs.example" })
+    );
+    let yaml = "version: 7.0.0
+type: DeclarativeSource
+check: {type: CheckStream, stream_names: [items]}
+streams:
+  - type: DeclarativeStream
+    name: items
+    retriever:
+      type: SimpleRetriever
+      requester: {type: HttpRequester, url: \"https://api.example\"}
+      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: []}}
+spec:
+  type: Spec
+  connection_specification: {type: object}
+  advanced_auth: {auth_flow_type: oauth2.0, predicate_key: [auth]}
+";
+    let connector = Connector::parse(yaml).expect("it loads");
+    assert_eq!(
+        spec::described(connector.spec()),
+        json!({
+            "connectionSpecification": { "type": "object" },
+            "advanced_auth": { "auth_flow_type": "oauth2.0", "predicate_key": ["auth"] },
+        })
+    );
 }

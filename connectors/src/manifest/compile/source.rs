@@ -182,11 +182,12 @@ fn spec(slot: &Slot<'_>) -> Option<(Spec, ConfigRules)> {
     let component = slot.component(&["Spec"])?;
     component.check_fields();
     let documentation_url = component.optional("documentation_url", Slot::literal);
+    let advanced_auth = component.optional("advanced_auth", Slot::json);
     let rules = component.or("config_normalization_rules", ConfigRules::default(), rules);
     let schema_slot = component.required("connection_specification")?;
     let schema = schema_slot.json()?;
     match Spec::new(schema, documentation_url?) {
-        Ok(spec) => Some((spec, rules?)),
+        Ok(spec) => Some((spec.with_advanced_auth(advanced_auth?), rules?)),
         Err(message) => {
             schema_slot.fault(format!(
                 "connection_specification is not a usable JSON Schema: {message}"
