@@ -88,6 +88,25 @@ impl Spec {
         (!title.is_empty()).then_some(title)
     }
 
+    /// Whether the schema, or one of its alternatives, has a field of this name.
+    pub fn describes(&self, name: &str) -> bool {
+        fn has(schema: &Value, name: &str, depth: usize) -> bool {
+            let branches = ["oneOf", "anyOf", "allOf"]
+                .iter()
+                .filter_map(|keyword| schema.get(*keyword)?.as_array())
+                .flatten();
+            let conditions = ["then", "else"].iter().filter_map(|keyword| schema.get(*keyword));
+            schema
+                .get("properties")
+                .is_some_and(|properties| properties.get(name).is_some())
+                || depth > 0
+                    && branches
+                        .chain(conditions)
+                        .any(|branch| has(branch, name, depth - 1))
+        }
+        has(&self.schema, name, 8)
+    }
+
     /// Where to read about the connector.
     pub fn documentation_url(&self) -> Option<&str> {
         self.documentation_url.as_deref()

@@ -1,8 +1,9 @@
 //! A configuration as the manifest wants it: migrated, completed, and validated.
 //!
-//! The manifest's rules run on every use of a configuration and their result is kept nowhere. Storing it was
-//! rejected (the reference rewrites the user's file): what a person entered would change under their hands, and a
-//! connector that is downgraded could not read it any more. So rules have to be able to run again on what they ran on
+//! The manifest's rules run on every use of a configuration. Storing their result was rejected (the reference rewrites
+//! the user's file): what a person entered would change under their hands, and a connector that is downgraded could not
+//! read it any more. The engine stores it all the same where only the result fits the specification, which says what is
+//! a secret. So rules have to be able to run again on what they ran on
 //! before, which is what manifests are written for anyway.
 
 use serde_json::Value;

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::model::{Changed, Checked, CreateIntegration, Integration, UpdateIntegration};
 use super::retry_policy::RetryPolicy;
-use super::{Integrations, redirect, sealed, validation};
+use super::{Integrations, older, redirect, sealed, validation};
 use crate::access::{Actor, Resource};
 use crate::clients::ClientStatus;
 use crate::connectors::{ChangeKind, breaking};
@@ -61,17 +61,18 @@ impl Integrations<'_> {
         if let Some(schedule) = &input.schedule {
             validation::check_schedule(schedule, now, &mut refusals);
         }
-        let mut streams = Vec::new();
+        let (mut streams, mut config) = (Vec::new(), input.config);
         if let Some(plan) = &plan {
-            validation::check_config(plan.spec(), &input.config, &mut refusals);
+            config = older::todays(self.0, plan, &config, &mut refusals);
+            validation::check_config(plan.spec(), &config, &mut refusals);
             let wanted = input.streams.as_deref();
-            streams = validation::streams(self.0, plan, &input.config, wanted, &mut refusals);
+            streams = validation::streams(self.0, plan, &config, wanted, &mut refusals);
         }
         let (Some(connector), Some(plan), true) = (connector, plan, refusals.is_empty()) else {
             return Ok(Outcome::Refused(refusals));
         };
         let id = IntegrationId::new(self.0.new_uuid());
-        let stored = sealed::seal(self.0, plan.spec(), id, &input.config)?;
+        let stored = sealed::seal(self.0, plan.spec(), id, &config)?;
         let row = Model {
             id,
             client_id: input.client_id,
@@ -178,13 +179,17 @@ impl Integrations<'_> {
         };
         if input.config.is_some() || input.connector_version.is_some() {
             let before = config;
+            // Before secrets are filled in: with them, an older form beside them may seem to fit.
+            let entered = input.config.as_ref().unwrap_or(&before);
+            let entered = older::todays(self.0, &plan, entered, &mut refusals);
             config = match &input.config {
-                Some(new) if new.is_object() => sealed::keep_secrets(old.spec(), plan.spec(), &before, new),
-                Some(other) => other.clone(),
-                None => before.clone(),
+                Some(_) if entered.is_object() => {
+                    sealed::keep_secrets(old.spec(), plan.spec(), &before, &entered)
+                }
+                _ => entered.clone(),
             };
             validation::check_config(plan.spec(), &config, &mut refusals);
-            if let (Some(_), Some(wanted)) = (actor.client(), &input.config) {
+            if let (Some(_), Some(wanted)) = (actor.client(), input.config.as_ref().map(|_| &entered)) {
                 refusals.extend(redirect::redirected(plan.spec(), &before, wanted, &config));
             }
             if refusals.is_empty() {

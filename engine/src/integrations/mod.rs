@@ -14,6 +14,7 @@ mod changing;
 mod ending;
 mod health;
 mod model;
+mod older;
 mod reading;
 mod redirect;
 mod retry_policy;

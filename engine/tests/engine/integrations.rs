@@ -1,4 +1,5 @@
 use chrono::{TimeDelta, Utc};
+use engine::connectors::InstallConnector;
 use engine::ids::{ClientId, IntegrationId};
 use engine::integrations::{
     CreateIntegration, CustomRetry, Health, IntegrationFilter, IntegrationOrder, IntegrationOrderField,
@@ -23,6 +24,40 @@ fn schedule(cron: &str) -> ScheduleInput {
         catch_up_seconds: 0,
     }
 }
+
+/// Its key was at the top once.
+const MOVES: &str = r#"version: 7.0.0
+type: DeclarativeSource
+check: {type: CheckStream, stream_names: [items]}
+streams:
+  - type: DeclarativeStream
+    name: items
+    retriever:
+      type: SimpleRetriever
+      requester: {type: HttpRequester, url: "https://{{ config.host }}/items"}
+      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: []}}
+spec:
+  type: Spec
+  connection_specification:
+    type: object
+    required: [host, credentials]
+    properties:
+      host: {type: string}
+      credentials:
+        type: object
+        required: [key]
+        properties: {key: {type: string, airbyte_secret: true}}
+  config_normalization_rules:
+    type: ConfigNormalizationRules
+    config_migrations:
+      - type: ConfigMigration
+        transformations:
+          - type: ConfigAddFields
+            condition: "{{ 'api_key' in config }}"
+            fields: [{type: AddedFieldDefinition, path: [credentials, key], value: "{{ config['api_key'] }}"}]
+          - {type: ConfigRemoveFields, field_pointers: [[api_key]]}
+"#;
+const REMOVES: &str = "          - {type: ConfigRemoveFields, field_pointers: [[api_key]]}\n";
 
 async fn row(world: &World, id: IntegrationId) -> integration::Model {
     integration::Entity::find_by_id(id)
@@ -70,6 +105,53 @@ on_both_databases! {
         let stolen = row(&world, made.id).await.secrets;
         set(&world, other.id, integration::ActiveModel { secrets: Set(stolen), ..Default::default() }).await;
         assert!(full_config(&world.engine, &row(&world, other.id).await).is_err());
+    }
+
+    async fn an_older_form_is_kept_migrated_and_its_secrets_sealed(world: World) {
+        let client = world.client("acme").await;
+        for (slug, yaml) in [("moves", MOVES.to_owned()), ("leaves", MOVES.replace(REMOVES, ""))] {
+            let input = InstallConnector { manifest: yaml, slug: Some(slug.to_owned()) };
+            done(world.engine.connectors().install(&OPERATOR, input).await.unwrap());
+        }
+        let make = |connector: &str, config: serde_json::Value| {
+            let input = CreateIntegration {
+                connector: connector.to_owned(),
+                config,
+                streams: None,
+                ..create(client.id, "x")
+            };
+            let integrations = world.engine.integrations();
+            async move { integrations.create(&OPERATOR, input).await.unwrap() }
+        };
+        let older = json!({ "api_key": "s3cret-of-old", "host": "a.example" });
+        let today = json!({ "host": "a.example", "credentials": { "key": "s3cret-of-old" } });
+        let made = done(make("moves", older.clone()).await);
+        assert_eq!(made.config, json!({ "host": "a.example", "credentials": { "key": "******" } }));
+        let stored = row(&world, made.id).await;
+        assert!(!stored.config.to_string().contains("s3cret"), "{}", stored.config);
+        assert_eq!(full_config(&world.engine, &stored).unwrap(), today);
+
+        // The same form is taken by a change, too, and what fits is kept as it is.
+        let change = UpdateIntegration {
+            config: Some(json!({ "api_key": "s3cret-anew", "host": "b.example" })),
+            ..UpdateIntegration::of(made.id)
+        };
+        done(world.engine.integrations().update(&OPERATOR, change).await.unwrap());
+        let stored = row(&world, made.id).await;
+        assert!(!stored.config.to_string().contains("s3cret"), "{}", stored.config);
+        let anew = json!({ "host": "b.example", "credentials": { "key": "s3cret-anew" } });
+        assert_eq!(full_config(&world.engine, &stored).unwrap(), anew);
+        done(make("moves", today).await);
+
+        // A migration that leaves the secret where nothing marks it.
+        let refusals = make("leaves", older).await;
+        assert_eq!(refused(&refusals), [(RefusalCode::Invalid, "config.api_key".to_owned())]);
+        // One that is moved in part.
+        let twice = json!({ "api_key": "s3cret-of-old", "host": "s3cret-of-old.example" });
+        assert_eq!(refused(&make("moves", twice).await), [(RefusalCode::Invalid, "config.host".to_owned())]);
+        // What no migration mends is told of what was entered.
+        let wrong = make("moves", json!({ "api_key": "s3cret-of-old" })).await;
+        assert!(refused(&wrong).contains(&(RefusalCode::Invalid, "config.host".to_owned())), "{wrong:?}");
     }
 
     async fn every_mistake_at_its_field(world: World) {
@@ -187,7 +269,7 @@ on_both_databases! {
     async fn moved_to_another_version(world: World) {
         let (_, made) = world.furnished().await;
         let manifest = MANIFEST.replace("name: posts", "name: articles");
-        let input = engine::connectors::InstallConnector { manifest, slug: Some("people".to_owned()) };
+        let input = InstallConnector { manifest, slug: Some("people".to_owned()) };
         done(world.engine.connectors().install(&OPERATOR, input).await.unwrap());
         assert_eq!(world.engine.integrations().find(&OPERATOR, made.id).await.unwrap().unwrap().connector_id, made.connector_id);
         let to = |version: &str| UpdateIntegration {
@@ -211,7 +293,7 @@ on_both_databases! {
         let sometimes = "  - type: ConditionalStreams\n    condition: \"{{ config.get('note') == 'full' }}\"\n    streams:\n    - type: DeclarativeStream\n      name: posts\n      primary_key: [id]\n      retriever: *retriever\n      schema_loader: *schema\n";
         assert!(MANIFEST.contains(always));
         let manifest = MANIFEST.replace(always, sometimes);
-        let input = engine::connectors::InstallConnector { manifest, slug: Some("people".to_owned()) };
+        let input = InstallConnector { manifest, slug: Some("people".to_owned()) };
         done(world.engine.connectors().install(&OPERATOR, input).await.unwrap());
         let client = world.client("second").await.id;
         let integrations = world.engine.integrations();
