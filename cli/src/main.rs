@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let line = CommandLine::from_process();
     // Only fails when a provider is there already, and then there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let ended = runtime().and_then(|runtime| runtime.block_on(run(line)));
+    let ended = runtime(&line).and_then(|runtime| runtime.block_on(run(line)));
     ended.unwrap_or_else(|failure| {
         eprintln!("syncline: {failure}");
         failure.exit().into()
@@ -35,10 +35,17 @@ fn main() -> ExitCode {
 /// A thread a core, and at least two, so that a query is answered while a page is mapped. What holds a thread for
 /// milliseconds, hashing and packing a page, happens on threads for blocking work. More threads answered no sooner, and
 /// each keeps memory of its own: with twice as many, a long first sync took 61 MB instead of 57.
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+///
+/// The `connector` commands have one besides the main thread: it reads and maps while the main thread prints, and goes on
+/// when whoever takes the output does not.
+fn runtime(line: &CommandLine) -> Result<tokio::runtime::Runtime, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = match line.command {
+        Some(Command::Connector(_)) => 1,
+        _ => cores.max(2),
+    };
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores.max(2))
+        .worker_threads(threads)
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::CannotStart, format!("The runtime cannot start: {error}.")))

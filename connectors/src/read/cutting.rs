@@ -141,6 +141,14 @@ impl Arrival {
         }
     }
 
+    /// Lets the bodies go, of which records have a copy. The next one may be on its way already.
+    pub(super) fn forget_bodies(&mut self) {
+        if let Some(answer) = &mut self.answer {
+            answer.body = Bytes::new();
+        }
+        self.chunks.clear();
+    }
+
     /// Bytes of bodies that it holds.
     pub(super) fn bytes(&self) -> usize {
         if self.chunks.is_empty() {

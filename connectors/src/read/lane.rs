@@ -193,6 +193,7 @@ impl Driver {
                 continue;
             };
             let (next, digest) = reader.begin_digest(&mut self.stop, &request, &arrival, extracted)?;
+            arrival.forget_bodies();
             let turn = self.stop.turn(next)?;
             let ends = turn.window_ends;
             let position = self.stop.position();

@@ -160,6 +160,14 @@ impl HttpError {
         }
     }
 
+    /// There is no client for secure calls.
+    pub(super) fn unsecured(url: &Url, error: &dyn Error) -> Self {
+        Self::Tls {
+            target: target_of(url),
+            detail: error.to_string(),
+        }
+    }
+
     /// The whole call took too long.
     pub(super) fn late(url: &Url, after: Duration) -> Self {
         Self::Timeout {

@@ -5,7 +5,8 @@
 //! proxy variables are ignored: a proxy would resolve names for us, behind the guard's back.
 //!
 //! There is one client for all upstreams, because connections are pooled by origin anyway and its TLS roots
-//! are the largest thing in it.
+//! are the largest thing in it. They are read when the first secure call is made: a command that makes none starts
+//! sooner and stays smaller.
 
 mod body;
 mod connect;
@@ -17,7 +18,7 @@ mod resolve;
 mod tests;
 mod tls;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -65,7 +66,9 @@ impl Default for HttpLimits {
 /// An HTTP client for other people's servers. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
-    inner: reqwest::Client,
+    /// For calls that are not secure; it trusts nobody.
+    plain: reqwest::Client,
+    secure: Arc<OnceLock<reqwest::Client>>,
     limits: HttpLimits,
     policy: Arc<NetworkPolicy>,
 }
@@ -95,27 +98,29 @@ impl HttpClient {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the guarded client is built on the bare one"
-    )]
     pub fn new(policy: NetworkPolicy, limits: HttpLimits) -> Result<Self, HttpClientError> {
         let policy = Arc::new(policy);
-        let inner = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config()?)
-            .dns_resolver(Arc::new(resolve::GuardedResolver(Arc::clone(&policy))))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
-            .connect_timeout(limits.connect_timeout)
-            .pool_idle_timeout(IDLE)
-            .user_agent(concat!("syncline/", env!("CARGO_PKG_VERSION")))
-            .build()?;
         Ok(Self {
-            inner,
+            plain: bare(&policy, &limits, tls::trusting_nobody()?)?,
+            secure: Arc::default(),
             limits,
             policy,
         })
+    }
+
+    /// The client for a URL.
+    fn of(&self, url: &Url) -> Result<&reqwest::Client, HttpError> {
+        if url.scheme() != "https" {
+            return Ok(&self.plain);
+        }
+        if let Some(secure) = self.secure.get() {
+            return Ok(secure);
+        }
+        let made = tls::client_config()
+            .map_err(HttpClientError::from)
+            .and_then(|tls| bare(&self.policy, &self.limits, tls))
+            .map_err(|error| HttpError::unsecured(url, &error))?;
+        Ok(self.secure.get_or_init(|| made))
     }
 
     /// The limits it was made with.
@@ -129,7 +134,7 @@ impl HttpClient {
     /// When the URL may not be called.
     pub fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, Blocked> {
         self.policy.check(url)?;
-        Ok(self.inner.request(method, url.clone()))
+        Ok(self.plain.request(method, url.clone()))
     }
 
     /// Sends a request and follows redirects, each checked as the first URL was. Dropping the future ends
@@ -157,17 +162,18 @@ impl HttpClient {
             self.policy.check(request.url())?;
             let left = timeout.saturating_sub(SystemClock.monotonic() - started);
             let url = request.url().clone();
+            let client = self.of(&url)?;
             let sent;
             let response = match limited {
                 Limited::Call => {
                     *request.timeout_mut() = Some(left);
                     sent = redirect::Sent::of(&request);
-                    self.inner.execute(request).await
+                    client.execute(request).await
                 }
                 Limited::Head => {
                     *request.timeout_mut() = None;
                     sent = redirect::Sent::of(&request);
-                    let call = tokio::time::timeout(left, self.inner.execute(request));
+                    let call = tokio::time::timeout(left, client.execute(request));
                     call.await.map_err(|_| HttpError::late(&url, timeout))?
                 }
             };
@@ -218,4 +224,25 @@ impl HttpClient {
         )
         .await
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the guarded client is built on the bare one"
+)]
+fn bare(
+    policy: &Arc<NetworkPolicy>,
+    limits: &HttpLimits,
+    tls: rustls::ClientConfig,
+) -> Result<reqwest::Client, HttpClientError> {
+    Ok(reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .dns_resolver(Arc::new(resolve::GuardedResolver(Arc::clone(policy))))
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .no_proxy()
+        .connect_timeout(limits.connect_timeout)
+        .pool_idle_timeout(IDLE)
+        .user_agent(concat!("syncline/", env!("CARGO_PKG_VERSION")))
+        .build()?)
 }

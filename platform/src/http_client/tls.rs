@@ -30,6 +30,11 @@ pub(super) fn client_config() -> Result<ClientConfig, rustls::Error> {
     Ok(config)
 }
 
+/// For a client that is not to make a secure call.
+pub(super) fn trusting_nobody() -> Result<ClientConfig, rustls::Error> {
+    with_roots(RootCertStore::empty())
+}
+
 /// TLS could not be set up for a connection.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsSetup {
