@@ -25,7 +25,10 @@ pub mod skipped_tick;
 pub mod stream_state;
 pub mod sync_attempt;
 pub mod sync_run;
+pub mod sync_run_client_day;
+pub mod sync_run_hour;
 pub mod sync_run_stream;
+pub mod sync_run_tally;
 mod timestamp;
 pub mod words;
 

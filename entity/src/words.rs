@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use sea_orm::DeriveValueType;
+use sea_orm::{DbErr, DeriveValueType, TryFromU64};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A column holds a word that its vocabulary does not have: written by a newer version, or by hand.
@@ -230,6 +230,13 @@ impl SyncRunStatus {
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// A part of a key, of which SeaORM asks this; no database counts states up.
+impl TryFromU64 for SyncRunStatus {
+    fn try_from_u64(_: u64) -> Result<Self, DbErr> {
+        Err(DbErr::ConvertFromU64("SyncRunStatus"))
     }
 }
 

@@ -22,6 +22,7 @@ mod m20261125_000301_schema_drift;
 mod m20261125_000401_validators;
 mod m20261125_000801_run_figures;
 mod m20261125_000901_erasures;
+mod m20261125_001001_kept_figures;
 mod sql;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000401_validators::Migration),
             Box::new(m20261125_000801_run_figures::Migration),
             Box::new(m20261125_000901_erasures::Migration),
+            Box::new(m20261125_001001_kept_figures::Migration),
         ]
     }
 }

@@ -6,6 +6,7 @@
 //! | [`worker`] | claims runs, executes them, settles them | at a notice; at the next time a run may run; every second |
 //! | [`reaper`] | takes back runs whose worker is gone | every two seconds |
 //! | [`relay`] | gives events their sequence | at a notice; every half second |
+//! | [`figures`] | adds the runs that ended to the counts that an overview reads | every five seconds |
 //! | [`erasures`] | deletes everything of clients that are to be erased | at a notice; every five seconds |
 //! | [`jobs`] | maintenance: what is not kept for ever | by the calendar, on the same cron clock |
 //!
@@ -13,6 +14,7 @@
 //! must happen once is decided by the database, row by row.
 
 mod erasures;
+mod figures;
 mod jobs;
 mod leases;
 mod reaper;
@@ -49,6 +51,7 @@ pub async fn run(engine: Engine, settings: SchedulerSettings, shutdown: Shutdown
     let mut parts = JoinSet::new();
     parts.spawn(reaper::run(engine.clone(), shutdown.soft.clone()));
     parts.spawn(relay::run(engine.clone(), shutdown.soft.clone()));
+    parts.spawn(figures::run(engine.clone(), shutdown.soft.clone()));
     parts.spawn(erasures::run(
         engine.clone(),
         settings.name.clone(),

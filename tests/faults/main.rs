@@ -128,6 +128,7 @@ async fn nothing_is_lost_and_nothing_is_done_twice_whatever_breaks() {
     verdict::leases(database).await;
     verdict::turns(database).await;
     verdict::progress(database).await;
+    verdict::kept_figures(database).await;
     verdict::requests(&counts);
     let report = verdict::figures(database, &told, &counts).await;
     // What changes while pages are read may stand behind the cursor, as with any API of this kind: a refresh sees it.

@@ -180,6 +180,22 @@ pub(crate) async fn progress(database: &TestDatabase) {
     .await;
 }
 
+/// What is kept of ended runs is what counting them gives.
+pub(crate) async fn kept_figures(database: &TestDatabase) {
+    none(
+        database,
+        "an hour of whose runs another number is kept than there is",
+        "SELECT COALESCE(kept.hour, counted.hour) || ' ' || COALESCE(kept.status, counted.status) || ': ' || \
+         COALESCE(kept.runs, 0) || ' kept, ' || COALESCE(counted.runs, 0) || ' counted' FROM \
+         (SELECT hour, status, SUM(runs) AS runs FROM (SELECT hour, status, runs FROM sync_run_hour UNION ALL \
+         SELECT finished_at - finished_at % 3600000000, status, runs FROM sync_run_tally) AS told GROUP BY hour, status) AS kept \
+         FULL JOIN (SELECT finished_at - finished_at % 3600000000 AS hour, status, COUNT(*) AS runs FROM sync_run \
+         WHERE finished_at IS NOT NULL GROUP BY 1, 2) AS counted USING (hour, status) \
+         WHERE kept.runs IS DISTINCT FROM counted.runs",
+    )
+    .await;
+}
+
 /// One integration's requests never overlapped.
 pub(crate) fn requests(counts: &Counts) {
     assert_eq!(

@@ -13,7 +13,7 @@ use crate::events::EventDraft;
 use crate::ids::ErasureId;
 use crate::store::erasing::{self, Answers};
 use crate::store::purge::Deleted;
-use crate::store::{erasures as store, events};
+use crate::store::{erasures as store, events, figures};
 use crate::topics;
 
 /// How long runs have to stop by themselves.
@@ -167,6 +167,10 @@ impl Erasures<'_> {
         let deleted = erasing::delete_rows(transaction, erasure.client_id).await?;
         if deleted.rows > 0 {
             return self.counted(transaction, erasure, deleted).await;
+        }
+        // That its runs are gone has still to be taken from everybody's figures.
+        if figures::forget(transaction, erasure.client_id).await? > 0 {
+            return Ok(Step::More);
         }
         // With it the client's last event is not the last of all, from which the sequence goes on.
         let draft = EventDraft::about("erasure.rows_deleted", erasure.id, None);

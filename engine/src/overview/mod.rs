@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Timestamp;
+use platform::database::Durability;
+use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
 use crate::access::{Actor, Resource, Scope};
@@ -9,6 +11,7 @@ use crate::deadletters::{DeadLetterFilter, DeadLetterStatus};
 use crate::error::Result;
 use crate::ids::ClientId;
 use crate::runs::{SyncRunStatus, WaitReason};
+use crate::store::figures::{self as kept, Whose};
 use crate::store::{dead_letters, integrations, overview as store, schedules};
 
 /// How far back the figures look.
@@ -81,7 +84,11 @@ impl Overview<'_> {
         let since = Timestamp::from(now - window.length());
         let mut figures = Figures::default();
         let mut succeeded = 0;
-        for (status, count) in store::ended(reader, scope, client, since).await? {
+        let ended = match Whose::within(scope, client) {
+            Some(whose) => kept::ended(reader, whose, since).await?,
+            None => Vec::new(),
+        };
+        for (status, count) in ended {
             let count = count.unsigned_abs();
             match status {
                 SyncRunStatus::Cancelled => continue,
@@ -114,6 +121,21 @@ impl Overview<'_> {
         figures.failing = integrations::count_failing(reader, scope, client).await?;
         figures.scheduler_lag_seconds = lag(schedules::earliest_due(reader, scope).await?, now);
         Ok(figures)
+    }
+
+    /// Adds the runs that ended since the last time to the figures that are kept; gives how many.
+    pub async fn fold(&self, stop: &CancellationToken) -> Result<u64> {
+        let mut folded = 0;
+        while !stop.is_cancelled() && kept::any_tallied(self.0.db.reader()).await? {
+            let transaction = self.0.db.begin(Durability::Page).await?;
+            let rows = kept::fold(&transaction).await?;
+            transaction.commit().await?;
+            folded += rows as u64;
+            if rows < kept::BATCH {
+                break;
+            }
+        }
+        Ok(folded)
     }
 
     /// What is to be seen of the whole installation at any moment: for metrics, so each from the end or a range of

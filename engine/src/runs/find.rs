@@ -1,6 +1,6 @@
 //! Finding runs and what belongs to them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use entity::sync_run::Model as Row;
 
@@ -9,6 +9,7 @@ use super::waiting::wait;
 use crate::access::{Actor, Resource};
 use crate::ids::RunId;
 use crate::page::{self, Listing, PageRequest, Paged};
+use crate::store::figures::{self, Whose};
 use crate::store::waiting::{self, Waiting};
 use crate::store::{attempts, batch, run_log, run_streams, runs, stored_json};
 use crate::{Engine, Result};
@@ -82,9 +83,28 @@ impl Runs<'_> {
 
     /// How many runs match each of these filters.
     pub async fn counts(&self, actor: &Actor, filters: &[SyncRunFilter]) -> Result<Vec<u64>> {
-        let scope = actor.reads(Resource::Runs)?;
-        let lists = filters.iter().map(|filter| runs::matching(scope, filter));
-        Ok(batch::counts(self.0.db.reader(), lists.collect()).await?)
+        let (reader, scope) = (self.0.db.reader(), actor.reads(Resource::Runs)?);
+        let (kept, counted): (Vec<_>, Vec<_>) = filters
+            .iter()
+            .enumerate()
+            .partition(|(_, filter)| filter.asks_what_is_kept());
+        let mut found = vec![0; filters.len()];
+        let lists = counted.iter().map(|(_, filter)| runs::matching(scope, filter));
+        let counts = batch::counts(reader, lists.collect()).await?;
+        for ((place, _), count) in counted.iter().zip(counts) {
+            found[*place] = count;
+        }
+        let whose = |filter: &SyncRunFilter| Whose::within(scope, filter.client_id);
+        let asked: HashSet<Whose> = kept.iter().filter_map(|(_, filter)| whose(filter)).collect();
+        let standing = figures::standing(reader, &asked).await?;
+        for (place, filter) in kept {
+            let all = whose(filter).and_then(|whose| standing.get(&whose));
+            let counts = all.into_iter().flatten();
+            let wanted =
+                counts.filter(|(status, _)| filter.status.is_empty() || filter.status.contains(status));
+            found[place] = wanted.map(|(_, runs)| runs.unsigned_abs()).sum();
+        }
+        Ok(found)
     }
 
     /// The attempts at these runs, in order. The caller got the ids from runs it may see.

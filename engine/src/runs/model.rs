@@ -188,6 +188,18 @@ pub struct SyncRunFilter {
     pub error_kind: Vec<ErrorKind>,
 }
 
+impl SyncRunFilter {
+    /// Whether it asks for nothing but whose runs and where they stand: how many those are is kept, and not counted.
+    pub(super) fn asks_what_is_kept(&self) -> bool {
+        let kept = Self {
+            client_id: self.client_id,
+            status: self.status.clone(),
+            ..Self::default()
+        };
+        *self == kept
+    }
+}
+
 /// A request to run an integration now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TriggerSync {

@@ -236,7 +236,8 @@ pub(crate) async fn forget_answer(
 
 /// The tables that hold a client's rows beside its integrations', with the key and the condition, in the order in which
 /// they may be emptied.
-const OF_CLIENT: [(&str, &str, &str); 3] = [
+const OF_CLIENT: [(&str, &str, &str); 4] = [
+    ("sync_run_client_day", "client_id, day, status", "(client_id = "),
     ("dead_letter", "id", "(client_id = "),
     (
         "api_key_secret",
@@ -265,7 +266,7 @@ pub(crate) async fn delete_rows(
     for (table, key, condition) in OF_CLIENT {
         let sql = Sql::new(connection.get_database_backend())
             .text(&format!(
-                "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {condition}"
+                "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition}"
             ))
             .bind(client)
             .text(") LIMIT ")
@@ -314,6 +315,9 @@ pub(crate) async fn any_left(connection: &impl ConnectionTrait, client: ClientId
     for table in [
         "integration",
         "sync_run",
+        // Before what is made of it.
+        "sync_run_tally",
+        "sync_run_client_day",
         "dead_letter",
         "api_key",
         "outbox_event",

@@ -15,6 +15,7 @@ pub(crate) mod erasing;
 pub(crate) mod erasures;
 pub(crate) mod events;
 pub(crate) mod fairness;
+pub(crate) mod figures;
 pub(crate) mod health;
 pub(crate) mod idempotency;
 pub(crate) mod integrations;

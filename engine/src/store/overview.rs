@@ -1,11 +1,12 @@
-//! The dashboard's figures and the metrics': counts, each from an index.
+//! The dashboard's figures and the metrics': what is counted in an index at that moment. How many runs ended is kept
+//! ([`figures`](super::figures)).
 //!
 //! Runs that have not ended are asked for by that as well: of all runs they are few, and the index of those few is found
 //! by this condition alone. By their status PostgreSQL went through every run there was.
 
 use entity::ids::ClientId;
+use entity::sync_run;
 use entity::words::{SyncRunStatus, WaitReason};
-use entity::{Timestamp, sync_run};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Select};
 
@@ -20,23 +21,6 @@ fn runs(scope: Scope, client: Option<ClientId>) -> Select<sync_run::Entity> {
         query = query.filter(sync_run::Column::ClientId.eq(client));
     }
     query
-}
-
-/// How many runs ended since then, by how.
-pub(crate) async fn ended(
-    connection: &impl ConnectionTrait,
-    scope: Scope,
-    client: Option<ClientId>,
-    since: Timestamp,
-) -> Result<Vec<(SyncRunStatus, i64)>, DbErr> {
-    runs(scope, client)
-        .column(sync_run::Column::Status)
-        .column_as(Expr::cust("COUNT(*)"), "count")
-        .filter(sync_run::Column::FinishedAt.gte(since))
-        .group_by(sync_run::Column::Status)
-        .into_tuple()
-        .all(connection)
-        .await
 }
 
 /// How many runs have not ended, by where they stand and why they wait.

@@ -24,9 +24,17 @@ use crate::world::{OPERATOR, World, done, holder_of, on_both_databases, refused}
 
 /// Tables that hold nothing of a client's, each with the reason. Of every other one the client must have had rows, so a
 /// table that is new fails the test until somebody fills it here.
-const NOBODYS: [(&str, &str); 3] = [
+const NOBODYS: [(&str, &str); 5] = [
     ("seaql_migrations", "the migrations that ran"),
     ("connector", "the operator's"),
+    (
+        "sync_run_hour",
+        "everybody's, of which the client's runs are taken",
+    ),
+    (
+        "sync_run_tally",
+        "a queue: what is in it is added to the figures, and gone",
+    ),
     (
         "erasure",
         "the proof: an id that names nothing, who, when, how many",
@@ -209,9 +217,11 @@ on_both_databases! {
         world.connector("people").await;
         furnish(&world, "betahaus").await;
         world.engine.events().relay().await.unwrap();
+        world.fold().await;
         let before = tables(&world).await;
         let client = furnish(&world, "alphawerk").await;
         world.engine.events().relay().await.unwrap();
+        world.fold().await;
         let full = tables(&world).await;
         let has = |name: &str| !NOBODYS.iter().any(|(nobodys, _)| *nobodys == name);
         for (name, rows) in full.iter().filter(|(name, _)| has(name)) {

@@ -20,6 +20,8 @@ mod events;
 #[cfg(test)]
 mod fairness;
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod herd;
 #[cfg(test)]
 mod idempotency;
