@@ -29,18 +29,21 @@ pub(crate) enum By {
     Validation,
     /// Its credential has as many subscriptions as it may.
     Subscriptions,
+    /// There are as many WebSockets or event streams open as may be, of its credential or at all.
+    Connections,
     /// It took too long.
     Time,
 }
 
 impl By {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Login,
         Self::Budget,
         Self::Reading,
         Self::Guard,
         Self::Validation,
         Self::Subscriptions,
+        Self::Connections,
         Self::Time,
     ];
 
@@ -52,6 +55,7 @@ impl By {
             Self::Guard => "guard",
             Self::Validation => "validation",
             Self::Subscriptions => "subscriptions",
+            Self::Connections => "connections",
             Self::Time => "time",
         }
     }

@@ -111,7 +111,14 @@ impl Server {
             engine,
             gate,
             sessions: Sessions::new(settings.limits.subscriptions),
-            streams: Places::new(settings.max_event_streams),
+            streams: Places::new(
+                settings.max_event_streams,
+                (settings.max_event_streams / 4).max(1),
+            ),
+            web_sockets: Places::new(
+                settings.limits.web_sockets,
+                settings.limits.web_sockets_per_credential,
+            ),
             body_bytes: settings.limits.body_bytes,
             shutdown: shutdown.clone(),
         });

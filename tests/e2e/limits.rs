@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tests::{Redis, Server, ServerOptions, TestDatabase, eventually};
+use tests::{Redis, Server, ServerOptions, Subscription, TestDatabase, eventually};
 
 const OPERATOR: &str = "the key of the operator of the tests";
 
@@ -105,4 +105,94 @@ async fn a_request_that_takes_too_long_ends_in_the_database_too() {
             .await
             .unwrap_or_else(|_| panic!("the database computes on: {query}"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn websockets_are_so_many_for_a_process_and_for_a_key() {
+    let database = TestDatabase::sqlite();
+    let server = Server::start_with(
+        &database,
+        ServerOptions::default()
+            .with("SYNCLINE_OPERATOR_KEY", OPERATOR)
+            .with("SYNCLINE_WEB_SOCKETS", 4)
+            .with("SYNCLINE_WEB_SOCKETS_PER_CREDENTIAL", 2),
+    )
+    .await;
+    let api = server.graphql().with_key(OPERATOR);
+    let mut keys = Vec::new();
+    for name in ["one", "other"] {
+        let input = json!({ "name": name, "scopes": ["*:read"] });
+        let made = api
+            .accepted("createApiKey", "CreateApiKeyInput", input, "secret")
+            .await;
+        keys.push(made["secret"].as_str().expect("a secret").to_owned());
+    }
+    let open = |key: &str| {
+        let (address, key) = (server.address(), key.to_owned());
+        async move { Subscription::try_connect(address, Some(&key)).await }
+    };
+    let refused = |opened: Result<Subscription, u16>| opened.err();
+
+    let first = open(&keys[0]).await.expect("the first of two");
+    let _second = open(&keys[0]).await.expect("the second of two");
+    assert_eq!(refused(open(&keys[0]).await), Some(4429), "a key has two");
+    // Its place goes back when the connection has ended, which is a moment after it was told so.
+    let third = eventually("another key has its own", || async { open(&keys[1]).await.ok() }).await;
+    eventually("nobody has the place that is left", || async {
+        (refused(open("wrong").await) == Some(4403)).then_some(())
+    })
+    .await;
+    let _fourth = eventually("the operator has no share but the whole", || async {
+        open(OPERATOR).await.ok()
+    })
+    .await;
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let full = http
+        .get(format!("http://{}/graphql/ws", server.address()))
+        .headers(upgrade())
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (full.status(), full.headers()["retry-after"].as_bytes()),
+        (StatusCode::SERVICE_UNAVAILABLE, &b"5"[..])
+    );
+    let answer: Value = full.json().await.expect("JSON");
+    assert_eq!(
+        answer["errors"][0]["extensions"]["code"], "UNAVAILABLE",
+        "{answer}"
+    );
+    assert_eq!(refused(open(OPERATOR).await), Some(503), "all four are taken");
+
+    drop(third);
+    let _fifth = eventually("its place is free", || async { open(OPERATOR).await.ok() }).await;
+    assert_eq!(refused(open(&keys[0]).await), Some(503));
+    drop(first);
+    let _sixth = eventually("the key's place is free", || async { open(&keys[0]).await.ok() }).await;
+    let metrics = http
+        .get(format!("http://{}/metrics", server.address()))
+        .bearer_auth(OPERATOR)
+        .send()
+        .await
+        .expect("an answer");
+    let metrics = metrics.text().await.expect("a text");
+    let counted = metrics
+        .lines()
+        .find(|line| line.starts_with("syncline_graphql_refused_total{by=\"connections\"}"));
+    assert!(counted.is_some_and(|line| !line.ends_with(" 0")), "{counted:?}");
+}
+
+/// What a WebSocket begins with.
+fn upgrade() -> reqwest::header::HeaderMap {
+    let headers = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("sec-websocket-protocol", "graphql-transport-ws"),
+    ];
+    headers
+        .into_iter()
+        .map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value")))
+        .collect()
 }

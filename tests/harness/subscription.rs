@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::PATIENCE;
@@ -49,6 +49,20 @@ impl Subscription {
     }
 
     async fn connect(address: SocketAddr, key: Option<&str>) -> Self {
+        Self::try_connect(address, key)
+            .await
+            .expect("the server acknowledges")
+    }
+
+    /// Connects and initialises. What it is refused with otherwise: the HTTP status of the upgrade, or the code with
+    /// which the server closes.
+    ///
+    /// # Errors
+    /// That.
+    ///
+    /// # Panics
+    /// When the server neither acknowledges nor closes.
+    pub async fn try_connect(address: SocketAddr, key: Option<&str>) -> Result<Self, u16> {
         let mut request = format!("ws://{address}/graphql/ws")
             .into_client_request()
             .expect("a request");
@@ -56,15 +70,22 @@ impl Subscription {
             "Sec-WebSocket-Protocol",
             "graphql-transport-ws".parse().expect("a header value"),
         );
-        let (socket, _) = tokio_tungstenite::connect_async(request)
-            .await
-            .expect("the WebSocket opens");
+        let socket = match tokio_tungstenite::connect_async(request).await {
+            Ok((socket, _)) => socket,
+            Err(Error::Http(refused)) => return Err(refused.status().as_u16()),
+            Err(error) => panic!("the WebSocket does not open: {error}"),
+        };
         let mut this = Self(socket, None);
         let payload = key.map(|key| json!({ "Authorization": format!("Bearer {key}") }));
         this.send(json!({ "type": "connection_init", "payload": payload }))
             .await;
-        assert_eq!(this.receive().await.expect("an answer")["type"], "connection_ack");
-        this
+        match this.receive().await {
+            Some(message) => {
+                assert_eq!(message["type"], "connection_ack");
+                Ok(this)
+            }
+            None => Err(this.1.expect("a code")),
+        }
     }
 
     /// The next event's `data`; `None` when the server completed the subscription.
@@ -121,7 +142,7 @@ impl Subscription {
         }
     }
 
-    async fn hear(&mut self) -> Result<Option<Value>, tokio_tungstenite::tungstenite::Error> {
+    async fn hear(&mut self) -> Result<Option<Value>, Error> {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.0.next()).await;
             let Some(message) = message.expect("a message in time") else {

@@ -85,6 +85,16 @@ impl Admitted {
             ends_at: None,
         }
     }
+
+    /// Whose budgets and shares are taken from.
+    pub(crate) fn payer(&self) -> &Arc<str> {
+        &self.payer
+    }
+
+    /// Whether it is one of many, of whom none may take what there is for all.
+    pub(crate) fn has_a_share(&self) -> bool {
+        matches!(self.actor, Actor::Holder(_))
+    }
 }
 
 /// Why nobody was let in.

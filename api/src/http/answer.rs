@@ -44,6 +44,14 @@ pub(crate) fn failure(status: StatusCode, code: Code, message: &str, id: &Reques
     send(status, MediaType::Json, &graphql::answer(code, message, &id.0))
 }
 
+/// That everything of a kind is taken, which passes.
+pub(crate) fn full(message: &str, id: &RequestId) -> Response<Body> {
+    let mut full = failure(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message, id);
+    full.headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    full
+}
+
 pub(crate) fn send(status: StatusCode, media_type: MediaType, response: &GraphqlResponse) -> Response<Body> {
     sent(status, media_type, text(response))
 }

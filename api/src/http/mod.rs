@@ -13,6 +13,7 @@ mod health;
 mod idempotency;
 mod metrics;
 mod pages;
+mod places;
 mod request;
 mod request_id;
 mod stream;
@@ -37,9 +38,9 @@ use self::request_id::RequestId;
 use crate::auth::{Gate, Sessions};
 use crate::graphql::{Code, GraphQl};
 
+pub(crate) use self::places::Places;
 pub(crate) use self::request::Parameters;
 pub(crate) use self::request_id::what as panic_text;
-pub(crate) use self::stream::Places;
 
 /// What handlers share.
 pub(crate) type Api = Arc<Shared>;
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) gate: Gate,
     pub(crate) sessions: Sessions,
     pub(crate) streams: Places,
+    pub(crate) web_sockets: Places,
     pub(crate) shutdown: Shutdown,
     /// The largest body that is read.
     pub(crate) body_bytes: usize,

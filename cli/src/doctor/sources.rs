@@ -98,6 +98,8 @@ fn value(key: &Key, settings: &Settings) -> String {
         "limits.requests_per_minute" => settings.server.limits.requests_per_minute.to_string(),
         "limits.failed_logins_per_minute" => settings.server.limits.failed_logins_per_minute.to_string(),
         "limits.subscriptions" => settings.server.limits.subscriptions.to_string(),
+        "limits.web_sockets" => settings.server.limits.web_sockets.to_string(),
+        "limits.web_sockets_per_credential" => settings.server.limits.web_sockets_per_credential.to_string(),
         "limits.introspection" => settings.server.limits.introspection.to_string(),
         "limits.suggestions" => settings.server.limits.suggestions.to_string(),
         "server.allowed_origins" => list(settings.server.allowed_origins.clone()),

@@ -168,6 +168,16 @@ pub const KEYS: &[Key] = &[
         "subscriptions of one credential at once",
     ),
     key(
+        "limits.web_sockets",
+        "SYNCLINE_WEB_SOCKETS",
+        "WebSockets of a process that are open at once",
+    ),
+    key(
+        "limits.web_sockets_per_credential",
+        "SYNCLINE_WEB_SOCKETS_PER_CREDENTIAL",
+        "WebSockets of one API key or token that are open at once",
+    ),
+    key(
         "limits.introspection",
         "SYNCLINE_INTROSPECTION",
         "whether the schema may be asked about itself",

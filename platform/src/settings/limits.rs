@@ -41,6 +41,10 @@ pub struct LimitSettings {
     pub failed_logins_per_minute: u32,
     /// Subscriptions of one credential at once, in one process.
     pub subscriptions: usize,
+    /// WebSockets at once, in one process.
+    pub web_sockets: usize,
+    /// Of them of one API key or token.
+    pub web_sockets_per_credential: usize,
     /// Whether the schema may be asked about itself.
     pub introspection: bool,
     /// Whether an error about an unknown name tells what may have been meant.
@@ -65,6 +69,8 @@ impl Default for LimitSettings {
             requests_per_minute: 6_000,
             failed_logins_per_minute: 60,
             subscriptions: 1_000,
+            web_sockets: 10_000,
+            web_sockets_per_credential: 1_000,
             introspection: true,
             suggestions: false,
         }
@@ -125,6 +131,13 @@ impl LimitSettings {
                 default.failed_logins_per_minute,
             )?,
             subscriptions: number(of, "limits.subscriptions", 0..=1_000_000, default.subscriptions)?,
+            web_sockets: number(of, "limits.web_sockets", 1..=1_000_000, default.web_sockets)?,
+            web_sockets_per_credential: number(
+                of,
+                "limits.web_sockets_per_credential",
+                1..=1_000_000,
+                default.web_sockets_per_credential,
+            )?,
             introspection: switch("limits.introspection", default.introspection)?,
             suggestions: switch("limits.suggestions", default.suggestions)?,
         })

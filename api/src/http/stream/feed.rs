@@ -15,9 +15,9 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use super::event;
-use super::places::Place;
 use crate::auth::Permit;
 use crate::graphql::{self, Code};
+use crate::http::places::Place;
 use crate::http::request_id::RequestId;
 
 /// A proxy that waits for less than half a minute is rare.
@@ -97,7 +97,6 @@ impl Feed {
 
 #[cfg(test)]
 mod tests {
-    use engine::Actor;
     use futures::future::{FutureExt, pending};
     use futures::stream;
     use platform::clock::ManualClock;
@@ -105,8 +104,8 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::super::FRAMES;
-    use super::super::places::Places;
     use super::*;
+    use crate::http::places::Places;
 
     struct Running {
         clock: ManualClock,
@@ -118,7 +117,7 @@ mod tests {
     /// A feed that has nothing to say, whose greeting nobody has read yet.
     async fn running(revoked: BoxFuture<'static, ()>) -> Running {
         let clock = ManualClock::default();
-        let places = Places::new(1);
+        let places = Places::new(1, 1);
         let (frames, body) = mpsc::channel(FRAMES);
         let feed = Feed {
             answers: stream::pending().boxed(),
@@ -127,7 +126,7 @@ mod tests {
             clock: clock.shared(),
             id: RequestId("id".into()),
             frames,
-            _place: places.take(Actor::Operator).unwrap(),
+            _place: places.take().unwrap(),
             _permit: None,
         };
         let task = tokio::spawn(feed.run());
@@ -148,7 +147,7 @@ mod tests {
             mut body,
             task,
         } = running(pending().boxed()).await;
-        assert!(places.take(Actor::Operator).is_err(), "it is taken");
+        assert!(places.take().is_none(), "it is taken");
         clock.advance(KEEP_ALIVE);
         while clock.sleepers() == 0 {
             tokio::task::yield_now().await;
@@ -156,7 +155,7 @@ mod tests {
         assert!(!task.is_finished());
         clock.advance(SEND_TIMEOUT);
         task.await.unwrap();
-        assert!(places.take(Actor::Operator).is_ok(), "and free again");
+        assert!(places.take().is_some(), "and free again");
         assert_eq!(body.recv().await, Some(event::COMMENT));
         assert_eq!(body.recv().await, None);
     }

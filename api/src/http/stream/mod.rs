@@ -14,7 +14,6 @@
 
 mod event;
 mod feed;
-mod places;
 
 use std::convert::Infallible;
 
@@ -29,8 +28,6 @@ use tokio_stream::wrappers::ReceiverStream;
 use tracing::Instrument;
 
 use self::feed::Feed;
-pub(crate) use self::places::Places;
-use self::places::Taken;
 use super::accept::takes_event_stream;
 use super::request_id::{Id, RequestId};
 use super::{Api, admission, answer, graphql, idempotency};
@@ -74,25 +71,18 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
             return Err(refusal(StatusCode::BAD_REQUEST, Code::BadUserInput, message));
         }
     }
-    let place = match api.streams.take(admitted.actor) {
-        Ok(place) => place,
-        Err(Taken::OfCaller(most)) => {
-            let message =
-                format!("You have {most} event streams open: end some, or use one WebSocket for many");
-            return Err(refusal(
-                StatusCode::TOO_MANY_REQUESTS,
-                Code::RateLimited,
-                &message,
-            ));
-        }
-        Err(Taken::All) => {
-            let message = "All event streams of this server are taken: try again, or use the WebSocket";
-            let mut full = answer::failure(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message, id);
-            full.headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-            return Err(full);
-        }
-    };
+    let mut place = api.streams.take().ok_or_else(|| {
+        counters::refused(By::Connections);
+        answer::full(
+            "All event streams of this server are taken: try again, or use the WebSocket",
+            id,
+        )
+    })?;
+    place.claim(admitted).map_err(|most| {
+        counters::refused(By::Connections);
+        let message = format!("You have {most} event streams open: end some, or use one WebSocket for many");
+        refusal(StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, &message)
+    })?;
     let mut session = api.sessions.open(&api.engine, admitted);
     let permit = match prepared.operation() {
         OperationType::Subscription => Some(session.subscribe().map_err(|most| {

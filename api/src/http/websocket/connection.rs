@@ -15,6 +15,7 @@ use super::message::{FromClient, FromServer, read};
 use crate::auth::{Admitted, Denied, Peer, Session};
 use crate::counters::{self, By};
 use crate::graphql::{self, Caller, Code};
+use crate::http::places::Place;
 use crate::http::{Api, Parameters, admission};
 
 /// From the upgrade to connection_init.
@@ -65,6 +66,7 @@ pub(super) struct Connection {
     /// From the upgrade request; connection_init's takes precedence.
     authorization: Option<String>,
     peer: Peer,
+    place: Place,
     /// Known once connection_init was accepted, with what ends with the credential.
     admitted: Option<(Admitted, Session)>,
     initialised: bool,
@@ -73,11 +75,12 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(api: Api, authorization: Option<String>, peer: Peer) -> Self {
+    pub(super) fn new(api: Api, authorization: Option<String>, peer: Peer, place: Place) -> Self {
         Self {
             api,
             authorization,
             peer,
+            place,
             admitted: None,
             initialised: false,
             heard: true,
@@ -186,6 +189,12 @@ impl Connection {
                     counters::refused(By::Budget);
                     return Err(Close::new(1013, admission::over_budget(&quota, wait)).into());
                 }
+                self.place.claim(&admitted).map_err(|most| {
+                    counters::refused(By::Connections);
+                    let reason =
+                        format!("This credential has {most} WebSockets open, which is the most: close one");
+                    Close::new(4429, reason)
+                })?;
                 let session = self.api.sessions.open(&self.api.engine, &admitted);
                 self.admitted = Some((admitted, session));
                 send(socket, &FromServer::Ack).await

@@ -16,6 +16,7 @@ use axum::response::Response;
 use self::connection::Connection;
 use super::request_id::Id;
 use super::{Api, admission, answer};
+use crate::counters::{self, By};
 use crate::graphql::Code;
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -47,6 +48,10 @@ pub(super) async fn upgrade(
             return refused;
         }
     };
+    let Some(place) = api.web_sockets.take() else {
+        counters::refused(By::Connections);
+        return answer::full("All WebSockets of this server are taken: try again later", &id.0);
+    };
     let authorization = headers
         .get(header::AUTHORIZATION)
         .map(|value| value.to_str().unwrap_or_default().to_owned());
@@ -58,5 +63,5 @@ pub(super) async fn upgrade(
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES)
         .protocols([PROTOCOL])
-        .on_upgrade(move |socket| Connection::new(api, authorization, peer).serve(socket, span))
+        .on_upgrade(move |socket| Connection::new(api, authorization, peer, place).serve(socket, span))
 }
