@@ -12,5 +12,5 @@ mod http;
 mod server;
 
 pub use self::counters::begin as begin_metrics;
-pub use self::graphql::schema_sdl;
+pub use self::graphql::{check_operations, schema_sdl};
 pub use self::server::{Server, ServerError, run};

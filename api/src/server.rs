@@ -104,6 +104,7 @@ impl Server {
             .map_err(|error| ServerError::Listen(asked, error))?;
         let gate = Gate::new(engine.clone(), settings, address.port());
         let documents = Documents::new(settings.operations.as_deref(), &settings.limits)
+            .await
             .map_err(|unlistable| ServerError::Operations(unlistable.to_string()))?;
         let graphql = GraphQl::new(engine.clone(), &settings.limits, documents);
         let api = Arc::new(Shared {

@@ -18,6 +18,7 @@ mod subscription;
 mod types;
 
 pub(crate) use self::documents::Documents;
+pub use self::documents::check_operations;
 pub(crate) use self::error::{
     Code, answer, failed, is_final, is_request_error, retry_after, too_long, with_reason,
 };

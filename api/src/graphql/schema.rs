@@ -10,8 +10,18 @@ use super::subscription::Subscription;
 
 pub(super) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
+type Builder = async_graphql::SchemaBuilder<Query, Mutation, Subscription>;
+
 /// The schema, over an engine when it is to be executed and not only printed.
 pub(super) fn build(engine: Option<Engine>, limits: &Limits) -> Schema {
+    build_with(limits, |builder| match engine {
+        Some(engine) => builder.data(engine),
+        None => builder,
+    })
+}
+
+/// The schema with something more.
+pub(super) fn build_with(limits: &Limits, more: impl FnOnce(Builder) -> Builder) -> Schema {
     let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription)
         .limit_complexity(limits.query_complexity)
         .limit_depth(usize::try_from(limits.query_depth).unwrap_or(usize::MAX))
@@ -23,10 +33,7 @@ pub(super) fn build(engine: Option<Engine>, limits: &Limits) -> Schema {
     if !limits.introspection {
         builder = builder.disable_introspection();
     }
-    if let Some(engine) = engine {
-        builder = builder.data(engine);
-    }
-    builder.finish()
+    more(builder).finish()
 }
 
 /// The schema's definition, as `syncline schema` prints it and schema.graphql holds it.

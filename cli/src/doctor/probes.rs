@@ -28,6 +28,7 @@ pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
     findings.push(listen_address(settings.server.listen).await);
     findings.push(callers(settings));
     findings.push(networks(settings));
+    findings.extend(operations(settings).await);
     findings.push(coordination(settings).await);
     findings.push(connectors());
     findings
@@ -174,6 +175,20 @@ fn callers(settings: &Settings) -> Finding {
             "Set SYNCLINE_OPERATOR_KEY, for example to the output of: openssl rand -hex 32",
         ),
     }
+}
+
+/// The list of operations, where there is one.
+async fn operations(settings: &Settings) -> Option<Finding> {
+    let check = "operations";
+    let path = settings.server.operations.as_ref()?;
+    Some(match api::check_operations(path, &settings.server.limits).await {
+        Ok(count) => Finding::ok(check, format!("{count} may run, from {}", path.display())),
+        Err(problem) => Finding::fault(
+            check,
+            problem,
+            "Mend the document or take it off the list: the server does not start with it. `syncline schema` prints what there is.",
+        ),
+    })
 }
 
 fn networks(settings: &Settings) -> Finding {

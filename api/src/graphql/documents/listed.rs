@@ -1,8 +1,9 @@
 //! The list of documents that may run, read once at the start.
 //!
 //! A file or a folder: `*.graphql` and `*.gql` hold one document each, as it is sent; `*.json` what build tools write: an
-//! object of texts by their hashes (graphql-codegen, Relay), or Apollo's manifest. A list that cannot be read whole stops
-//! the start: an installation that silently allows less, or everything, is found out too late.
+//! object of texts by their hashes (graphql-codegen, Relay), or Apollo's manifest. A list that cannot be read whole, or has a
+//! document that this schema refuses, stops the start: an installation that silently allows less, or everything, is found
+//! out too late.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::valid::Validator;
 use crate::graphql::Limits;
 use crate::graphql::guard::{self, canonical};
 
@@ -33,7 +35,7 @@ pub(super) struct Listed {
 
 impl Listed {
     /// Reads a file, or the files of a folder.
-    pub(super) fn read(path: &Path, limits: &Limits) -> Result<Self, Unlistable> {
+    pub(super) async fn read(path: &Path, limits: &Limits) -> Result<Self, Unlistable> {
         let failed = |path: &Path, problem: String| Unlistable {
             path: path.to_owned(),
             problem,
@@ -55,6 +57,7 @@ impl Listed {
             files.retain(|file| matches!(extension(file), "graphql" | "gql" | "json"));
             files.sort();
         }
+        let validator = Validator::new(limits);
         let mut listed = Self::default();
         for file in files {
             let text = fs::read_to_string(&file).map_err(unreadable(&file))?;
@@ -64,9 +67,8 @@ impl Listed {
                 vec![(None, text)]
             };
             for (hash, text) in documents {
-                listed
-                    .add(hash, text, limits)
-                    .map_err(|problem| failed(&file, problem))?;
+                let added = listed.add(hash, text, limits, &validator).await;
+                added.map_err(|problem| failed(&file, problem))?;
             }
         }
         if listed.canonical.is_empty() {
@@ -76,11 +78,19 @@ impl Listed {
         Ok(listed)
     }
 
-    fn add(&mut self, hash: Option<String>, text: String, limits: &Limits) -> Result<(), String> {
-        guard::vet(&text, limits).map_err(|refusal| {
+    async fn add(
+        &mut self,
+        hash: Option<String>,
+        text: String,
+        limits: &Limits,
+        validator: &Validator,
+    ) -> Result<(), String> {
+        let refused = |why: &str| {
             let name: String = text.chars().take(60).collect();
-            format!("has a document that cannot run ({}): {name:?}", refusal.message)
-        })?;
+            format!("has a document that cannot run ({why}): {name:?}")
+        };
+        guard::vet(&text, limits).map_err(|refusal| refused(&refusal.message))?;
+        validator.check(&text).await.map_err(|why| refused(&why))?;
         if self.canonical.len() >= MOST {
             return Err(format!("would be more than {MOST} documents"));
         }
@@ -91,6 +101,11 @@ impl Listed {
         self.by_hash
             .insert(hex::encode(Sha256::digest(text.as_bytes())), text);
         Ok(())
+    }
+
+    /// How many documents there are.
+    pub(super) fn count(&self) -> usize {
+        self.canonical.len()
     }
 
     /// The document with this hash, or this id in its manifest.

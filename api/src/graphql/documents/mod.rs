@@ -18,10 +18,12 @@ mod kept;
 mod listed;
 #[cfg(test)]
 mod tests;
+mod valid;
 
 use std::path::Path;
 
 use engine::Actor;
+use platform::settings::LimitSettings;
 use sha2::{Digest, Sha256};
 
 use self::kept::Kept;
@@ -30,6 +32,17 @@ use self::listed::Unlistable;
 use super::Limits;
 use super::error::Code;
 use super::guard::{Refusal, canonical};
+
+/// How many documents a list has, whose server would start with it.
+///
+/// # Errors
+/// What is wrong with it, in a sentence that begins with the file.
+pub async fn check_operations(path: &Path, limits: &LimitSettings) -> Result<usize, String> {
+    match Listed::read(path, limits).await {
+        Ok(listed) => Ok(listed.count()),
+        Err(unlistable) => Err(unlistable.to_string()),
+    }
+}
 
 /// What is known of documents.
 #[derive(Debug, Default)]
@@ -47,10 +60,14 @@ pub(super) struct Found {
 
 impl Documents {
     /// With a list of all that may run, where there is one.
-    pub(crate) fn new(operations: Option<&Path>, limits: &Limits) -> Result<Self, Unlistable> {
+    pub(crate) async fn new(operations: Option<&Path>, limits: &Limits) -> Result<Self, Unlistable> {
+        let listed = match operations {
+            Some(path) => Some(Listed::read(path, limits).await?),
+            None => None,
+        };
         Ok(Self {
             kept: Kept::default(),
-            listed: operations.map(|path| Listed::read(path, limits)).transpose()?,
+            listed,
         })
     }
 

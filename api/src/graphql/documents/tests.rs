@@ -59,22 +59,24 @@ fn a_document_is_found_by_its_hash_once_it_was_sent() {
     );
 }
 
-fn listed(files: &[(&str, &str)]) -> Result<Listed, String> {
+async fn listed(files: &[(&str, &str)]) -> Result<Listed, String> {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
-    Listed::read(folder.path(), &Limits::default()).map_err(|error| error.to_string())
+    let read = Listed::read(folder.path(), &Limits::default()).await;
+    read.map_err(|error| error.to_string())
 }
 
-#[test]
-fn a_list_is_read_whole_or_not_at_all() {
+#[tokio::test]
+async fn a_list_is_read_whole_or_not_at_all() {
     let good = listed(&[
         ("a.graphql", "query A {\n  viewer { name } # who\n}"),
         ("codegen.json", r#"{"0f": "query B { viewer { kind } }"}"#),
         ("apollo.json", r#"{"format":"apollo-persisted-query-manifest","version":1,"operations":[{"id":"x","name":"C","type":"query","body":"query C { viewer { scopes } }"}]}"#),
         ("README.md", "not a document"),
     ])
+    .await
     .unwrap();
     assert!(good.has("query A { viewer { name } }"));
     assert_eq!(good.by_hash("0f").as_deref(), Some("query B { viewer { kind } }"));
@@ -90,13 +92,56 @@ fn a_list_is_read_whole_or_not_at_all() {
             "must be an object",
         ),
         (&[("a.json", "{")][..], "is not JSON"),
-        (&[("a.txt", "query { a }")][..], "has no operations"),
+        (&[("a.txt", "query { viewer { name } }")][..], "has no operations"),
     ] {
-        let problem = listed(files).unwrap_err();
+        let problem = listed(files).await.unwrap_err();
         assert!(problem.contains(says), "{problem}");
     }
     let missing = Listed::read(Path::new("/nowhere/at/all"), &Limits::default())
+        .await
         .unwrap_err()
         .to_string();
     assert!(missing.starts_with("/nowhere/at/all cannot be read"), "{missing}");
+}
+
+/// What the schema refuses whatever the variables are; and nothing that runs with some of them.
+#[tokio::test]
+async fn a_list_is_held_against_the_schema() {
+    for good in [
+        "query ($ids: [ID!]!, $first: Int!) { nodes(ids: $ids) { id } clients(first: $first) { totalCount } }",
+        "query ($id: ID!, $size: Int = 5) { client(id: $id) { integrations(first: $size) { edges { node { name } } } } }",
+        "mutation ($input: RegisterClientInput!) { registerClient(input: $input) { client { id } userErrors { code } } }",
+        "subscription ($id: ID!) { syncRunUpdated(runId: $id) { status } }",
+        "query One { viewer { name } } query Other { viewer { kind } }",
+        "query ($filter: SyncRunFilter) { syncRuns(filter: $filter, last: 2) { ...Runs } } fragment Runs on SyncRunConnection { edges { node { id } } }",
+    ] {
+        let found = listed(&[("good.graphql", good)]).await;
+        assert!(found.is_ok(), "{good}: {:?}", found.err());
+    }
+    for (bad, says) in [
+        (
+            "query Q {\n  viewer { nickname }\n}",
+            "Unknown field \"nickname\" on type \"Viewer\"",
+        ),
+        ("query Q {\n  viewer { nickname }\n}", "(line 2, column 12)"),
+        ("{ clients(size: 1) { totalCount } }", "Unknown argument \"size\""),
+        (
+            "query ($id: Text) { client(id: $id) { id } }",
+            "Unknown type \"Text\"",
+        ),
+        ("{ node { id } }", "argument \"id\""),
+        ("{ viewer }", "must have a selection"),
+        (
+            "{ clients(first: 100) { edges { node { integrations(first: 100) { edges { node { syncRuns(first: 100) { totalCount } } } } } } } }",
+            "too complex",
+        ),
+    ] {
+        let file = [("good.graphql", "{ viewer { name } }"), ("wrong.graphql", bad)];
+        let problem = listed(&file).await.unwrap_err();
+        assert!(
+            problem.contains("wrong.graphql has a document that cannot run"),
+            "{problem}"
+        );
+        assert!(problem.contains(says), "{bad}: {problem}");
+    }
 }
