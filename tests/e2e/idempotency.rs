@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tests::{Redis, Server, ServerOptions, TestDatabase, Upstream, manifest, on_both_databases};
+use tests::{
+    Redis, Server, ServerOptions, Subscription, TestDatabase, Upstream, manifest, on_both_databases,
+};
 
 /// `serve` on SQLite; on PostgreSQL and Redis two APIs, and nobody who works.
 async fn start(database: &TestDatabase) -> Vec<Server> {
@@ -180,5 +182,49 @@ on_both_databases! {
         assert!(!other.headers().contains_key("idempotency-replayed"));
         let other = other.text().await.expect("a text");
         assert!(other.contains("FORBIDDEN") && !other.contains(random), "{other}");
+    }
+}
+
+/// Sends a mutation over a WebSocket, with a key in its extensions.
+async fn send_over_websocket(server: &Server, key: &Value, query: &str, input: &Value) -> Value {
+    let payload =
+        json!({ "query": query, "variables": { "input": input }, "extensions": { "idempotencyKey": key } });
+    let mut socket = Subscription::open_raw(server.address(), &payload.to_string()).await;
+    match socket.receive_or_close().await {
+        Ok(mut message) => message["payload"].take(),
+        Err(code) => json!(code),
+    }
+}
+
+on_both_databases! {
+    // A WebSocket has no header for each operation.
+    async fn a_mutation_over_a_websocket_is_done_once(database) {
+        let servers = start(&database).await;
+        let (first, last) = (&servers[0], servers.last().expect("a server"));
+        let (acme, other) = (json!({ "slug": "acme", "name": "Acme" }), json!({ "slug": "other", "name": "Other" }));
+        let calls = (0..20).map(|number| {
+            let server = &servers[number % servers.len()];
+            let acme = &acme;
+            async move { send_over_websocket(server, &json!("k"), REGISTER, acme).await }
+        });
+        let answers = join_all(calls).await;
+        let done: Vec<&Value> = answers.iter().filter(|answer| answer["data"].is_object()).collect();
+        let ids: BTreeSet<String> = done.iter().map(|answer| answer["data"]["registerClient"]["client"]["id"].to_string()).collect();
+        assert_eq!(ids.len(), 1, "{answers:#?}");
+        let new = done.iter().filter(|answer| answer.get("extensions").is_none());
+        assert_eq!(new.count(), 1, "the others were told that it was done before: {answers:#?}");
+        for answer in answers.iter().filter(|answer| !answer["data"].is_object()) {
+            assert_eq!(answer[0]["extensions"]["code"], "CONFLICT", "while the first one was being executed: {answer}");
+        }
+        let (by_header, replayed) = send(last, "k", REGISTER, &acme).await;
+        assert!(replayed && by_header.contains(ids.first().expect("an id").trim_matches('"')), "{by_header}");
+
+        let mismatch = send_over_websocket(first, &json!("k"), REGISTER, &other).await;
+        assert_eq!(mismatch[0]["extensions"]["reason"], "IDEMPOTENCY_MISMATCH", "{mismatch}");
+        let malformed = send_over_websocket(first, &json!("a b"), REGISTER, &other).await;
+        assert_eq!(malformed[0]["extensions"]["code"], "BAD_USER_INPUT", "{malformed}");
+        assert_eq!(send_over_websocket(first, &json!(7), REGISTER, &other).await, json!(4400));
+        let clients = first.graphql().query("{ clients { edges { node { slug } } } }", json!({})).await;
+        assert_eq!(clients["clients"]["edges"], json!([{ "node": { "slug": "acme" } }]));
     }
 }

@@ -98,6 +98,7 @@ impl GraphQl {
             operation_name,
             variables,
             persisted,
+            idempotency_key: _,
         } = parameters;
         let refuse = |refusal| Box::new(error::refuse(refusal, &caller.correlation_id));
         let found = self

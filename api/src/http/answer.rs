@@ -1,5 +1,7 @@
 //! Bodies and headers of what the GraphQL endpoint answers.
 
+use std::collections::BTreeMap;
+
 use async_graphql::{Response as GraphqlResponse, ServerError, Value};
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
@@ -16,6 +18,8 @@ pub(crate) struct Envelope<'a> {
     errors: &'a [ServerError],
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a Value>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extensions: &'a BTreeMap<String, Value>,
 }
 
 impl<'a> Envelope<'a> {
@@ -24,6 +28,7 @@ impl<'a> Envelope<'a> {
         Self {
             errors: &response.errors,
             data,
+            extensions: &response.extensions,
         }
     }
 }

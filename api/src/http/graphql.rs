@@ -35,7 +35,7 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
         answer::failure(StatusCode::NOT_ACCEPTABLE, Code::BadUserInput, message, id)
     })?;
     let parameters = parameters(api, &parts, body, id).await?;
-    let keyed = idempotency::keyed(&parts.headers, &parameters);
+    let keyed = idempotency::keyed(Some(&parts.headers), &parameters);
     let caller = admission::caller(&parts.extensions).ok_or_else(|| admission::unauthenticated(id))?;
     answer_to(
         api,

@@ -22,6 +22,8 @@ pub(crate) struct Parameters {
     pub(crate) variables: Variables,
     /// The hash of the document, which may come without it.
     pub(crate) persisted: Option<String>,
+    /// The key under which a mutation may be repeated, where it came beside the document.
+    pub(crate) idempotency_key: Option<String>,
 }
 
 /// Why the request cannot be read.
@@ -131,6 +133,11 @@ fn from_fields(mut fields: Map<String, Value>) -> Result<Parameters, Unreadable>
         Some(_) => return Err(bad("\"extensions\" must be an object")),
     };
     let persisted = persisted(&extensions)?;
+    let idempotency_key = match extensions.get("idempotencyKey") {
+        Some(Value::String(key)) => Some(key.clone()),
+        None | Some(Value::Null) => None,
+        Some(_) => return Err(bad("\"idempotencyKey\" must be a string")),
+    };
     let query = match fields.remove("query") {
         Some(Value::String(query)) => query,
         None | Some(Value::Null) if persisted.is_some() => String::new(),
@@ -152,6 +159,7 @@ fn from_fields(mut fields: Map<String, Value>) -> Result<Parameters, Unreadable>
         operation_name,
         variables,
         persisted,
+        idempotency_key,
     })
 }
 

@@ -231,3 +231,78 @@ async fn every_mutation_is_answered_once_under_its_key() {
     }
     assert!(covered >= 18, "{covered} mutations");
 }
+
+/// A key is the same key wherever it stands, and on whichever transport.
+#[tokio::test]
+async fn the_key_may_stand_in_the_extensions() {
+    let server = Fixture::start().await;
+    let keyed = |key: Value, slug: &str| {
+        let mut body = register(slug);
+        body["extensions"] = json!({ "idempotencyKey": key });
+        body
+    };
+    let post = async |headers: &[(&str, &str)], path: &str, body: &Value| {
+        wire::post(server.address, path, headers, body.to_string().as_bytes()).await
+    };
+    let first = post(&[], "/graphql", &keyed(json!("k"), "acme")).await;
+    assert_eq!(
+        (first.status, first.header("idempotency-replayed")),
+        (200, None),
+        "{first:?}"
+    );
+    let again = send(&server, "k", "application/json", &register("acme")).await;
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(again.json(), first.json());
+    let both = [("Idempotency-Key", "k")];
+    let again = post(&both, "/graphql", &keyed(json!("k"), "acme")).await;
+    assert_eq!(again.json(), first.json(), "twice the same is one");
+
+    let two = post(&both, "/graphql", &keyed(json!("other"), "acme")).await;
+    assert_eq!(
+        (two.status, two.code()),
+        (400, "BAD_USER_INPUT".into()),
+        "{two:?}"
+    );
+    for wrong in [json!(""), json!("a b"), json!("x".repeat(256)), json!(7)] {
+        let refused = post(&[], "/graphql", &keyed(wrong.clone(), "new")).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (400, "BAD_USER_INPUT".into()),
+            "{wrong}: {refused:?}"
+        );
+    }
+    let query = json!({ "query": "{ viewer { kind } }", "extensions": { "idempotencyKey": "k" } });
+    let answer = post(&[], "/graphql", &query).await;
+    assert!(
+        answer.json()["data"]["viewer"].is_object(),
+        "a query needs none: {answer:?}"
+    );
+
+    let events = [("Accept", "text/event-stream")];
+    let streamed = post(&events, "/graphql/stream", &keyed(json!("k"), "acme")).await;
+    let text = String::from_utf8(streamed.body.clone()).unwrap();
+    let data = text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    let mut told: Value = serde_json::from_str(data).unwrap();
+    assert_eq!(
+        told["extensions"].take(),
+        json!({ "idempotencyReplayed": true }),
+        "{text}"
+    );
+    told.as_object_mut().unwrap().remove("extensions");
+    assert_eq!(told, first.json());
+    let mismatch = post(&events, "/graphql/stream", &keyed(json!("k"), "third")).await;
+    let text = String::from_utf8(mismatch.body.clone()).unwrap();
+    assert!(text.contains("IDEMPOTENCY_MISMATCH"), "{text}");
+    let new = post(&events, "/graphql/stream", &keyed(json!("l"), "fourth")).await;
+    let text = String::from_utf8(new.body.clone()).unwrap();
+    assert!(
+        text.contains("cli_") && !text.contains("idempotencyReplayed"),
+        "{text}"
+    );
+    let again = send(&server, "l", "application/json", &register("fourth")).await;
+    assert_eq!(
+        again.header("idempotency-replayed"),
+        Some("true"),
+        "what a stream did is known everywhere"
+    );
+}

@@ -191,7 +191,6 @@ async fn a_refused_document_is_told_as_an_event() {
 async fn what_is_no_request_for_a_stream_has_its_status() {
     let server = Fixture::guarded("a key of the operator").await;
     let query = r#"{"query":"{ __typename }"}"#;
-    let mutation = r#"{"query":"mutation { __typename }"}"#;
     for (name, headers, body, status, code) in [
         (
             "wants JSON",
@@ -209,9 +208,9 @@ async fn what_is_no_request_for_a_stream_has_its_status() {
         ),
         ("no JSON", vec![], "{", 400, "BAD_USER_INPUT"),
         (
-            "a key to repeat by",
-            vec![("idempotency-key", "a")],
-            mutation,
+            "no key to repeat by",
+            vec![("idempotency-key", "a b")],
+            r#"{"query":"mutation { __typename }","extensions":{"idempotencyKey":7}}"#,
             400,
             "BAD_USER_INPUT",
         ),

@@ -22,7 +22,7 @@ use async_graphql::parser::types::OperationType;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::Instrument;
@@ -53,23 +53,18 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
         return Err(refusal(StatusCode::NOT_ACCEPTABLE, Code::BadUserInput, message));
     }
     let parameters = graphql::parameters(api, &parts, body, id).await?;
-    let keyed = idempotency::keyed(&parts.headers, &parameters).is_some();
+    let keyed = idempotency::keyed(Some(&parts.headers), &parameters);
     let admitted = parts.extensions.get::<Admitted>();
     let (Some(admitted), Some(caller)) = (admitted, admission::caller(&parts.extensions)) else {
         return Err(admission::unauthenticated(id));
     };
-    let prepared = match api.graphql.prepare(parameters, caller) {
+    let prepared = match api.graphql.prepare(parameters, caller.clone()) {
         Ok(prepared) => prepared,
         Err(refused) => return Ok(told(&refused)),
     };
-    if prepared.operation() == OperationType::Mutation {
-        if parts.method == Method::GET {
-            return Err(graphql::not_allowed("POST", "A mutation is sent with POST", id));
-        }
-        if keyed {
-            let message = "Idempotency-Key counts at /graphql: send the mutation there";
-            return Err(refusal(StatusCode::BAD_REQUEST, Code::BadUserInput, message));
-        }
+    let operation = prepared.operation();
+    if operation == OperationType::Mutation && parts.method == Method::GET {
+        return Err(graphql::not_allowed("POST", "A mutation is sent with POST", id));
     }
     let mut place = api.streams.take().ok_or_else(|| {
         counters::refused(By::Connections);
@@ -84,7 +79,7 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
         refusal(StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, &message)
     })?;
     let mut session = api.sessions.open(&api.engine, admitted);
-    let permit = match prepared.operation() {
+    let permit = match operation {
         OperationType::Subscription => Some(session.subscribe().map_err(|most| {
             counters::refused(By::Subscriptions);
             let message =
@@ -93,9 +88,13 @@ async fn serve(api: &Api, id: &RequestId, request: Request) -> Result<Response<B
         })?),
         _ => None,
     };
+    let answers = match keyed.filter(|_| operation == OperationType::Mutation) {
+        Some(keyed) => stream::once(idempotency::told_once(api.clone(), prepared, keyed, caller)).boxed(),
+        None => api.graphql.stream(prepared),
+    };
     let (frames, body) = mpsc::channel(FRAMES);
     let feed = Feed {
-        answers: api.graphql.stream(prepared),
+        answers,
         revoked: async move { session.ended().await }.boxed().fuse(),
         stopping: api.shutdown.soft.clone(),
         clock: api.engine.clock.clone(),

@@ -16,7 +16,7 @@ use crate::auth::{Admitted, Denied, Peer, Session};
 use crate::counters::{self, By};
 use crate::graphql::{self, Caller, Code};
 use crate::http::places::Place;
-use crate::http::{Api, Parameters, admission};
+use crate::http::{Api, Parameters, admission, idempotency};
 
 /// From the upgrade to connection_init.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -234,7 +234,8 @@ impl Connection {
             actor: admitted.actor,
             correlation_id: correlation_id.clone(),
         };
-        let prepared = match self.api.graphql.prepare(parameters, caller) {
+        let keyed = idempotency::keyed(None, &parameters);
+        let prepared = match self.api.graphql.prepare(parameters, caller.clone()) {
             Ok(prepared) => prepared,
             Err(refused) => return refuse(socket, &id, &refused).await,
         };
@@ -251,8 +252,16 @@ impl Connection {
             },
             _ => None,
         };
-        let answers = self.api.graphql.stream(prepared).map(Some);
-        let answers = answers.chain(stream::iter([None])).map(move |answer| {
+        let keyed = keyed.filter(|_| prepared.operation() == OperationType::Mutation);
+        let answers = match keyed {
+            Some(keyed) => {
+                let span = tracing::info_span!("operation", request_id = %correlation_id);
+                let told = idempotency::told_once(self.api.clone(), prepared, keyed, caller);
+                stream::once(told.instrument(span)).boxed()
+            }
+            None => self.api.graphql.stream(prepared),
+        };
+        let answers = answers.map(Some).chain(stream::iter([None])).map(move |answer| {
             let _held_until_the_stream_ends = &permit;
             answer
         });
