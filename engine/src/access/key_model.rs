@@ -28,6 +28,25 @@ pub struct ApiKey {
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
+/// Which keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApiKeyFilter {
+    /// Bound to this client.
+    pub client_id: Option<ClientId>,
+    /// Made after this instant.
+    pub created_after: Option<DateTime<Utc>>,
+    /// Made before this instant.
+    pub created_before: Option<DateTime<Utc>>,
+    /// Ending by themselves after this instant.
+    pub expires_after: Option<DateTime<Utc>>,
+    /// Ending by themselves before this instant.
+    pub expires_before: Option<DateTime<Utc>>,
+    /// Last shown after this instant.
+    pub last_used_after: Option<DateTime<Utc>>,
+    /// Last shown before this instant, or never.
+    pub last_used_before: Option<DateTime<Utc>>,
+}
+
 /// A key, and its new secret for the only time.
 #[derive(Clone, Debug)]
 pub struct IssuedKey {

@@ -3,13 +3,15 @@
 //! Nobody hands out more than they have: a key's rights are among its maker's, and whoever rotates a key, and so comes to
 //! know its secret, must have what it may. A key made by whoever is bound to a client is bound to the same one.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{api_key, api_key_secret};
 use sea_orm::{DbErr, Set};
 use serde_json::json;
 
 use super::actor::{Actor, Scope};
-use super::key_model::{ApiKey, CreateApiKey, IssuedKey, RotateApiKey};
+use super::key_model::{ApiKey, ApiKeyFilter, CreateApiKey, IssuedKey, RotateApiKey};
 use super::key_secret;
 use super::rights::{Resource, Rights, scope_names};
 use crate::clients::ClientStatus;
@@ -199,29 +201,36 @@ impl ApiKeys<'_> {
         Ok(found.into_iter().next().map(ApiKey::try_from).transpose()?)
     }
 
+    /// These keys, as far as the actor may see them.
+    pub async fn by_ids(&self, actor: &Actor, keys: &[ApiKeyId]) -> Result<HashMap<ApiKeyId, ApiKey>> {
+        let found = store::by_ids(self.0.db.reader(), actor.reads(Resource::ApiKeys)?, keys).await?;
+        let keyed = found.into_iter().map(|row| Ok((row.id, row.try_into()?)));
+        Ok(keyed.collect::<Result<_, DbErr>>()?)
+    }
+
     /// What a key is called, for its own holder, whatever that may do.
     pub async fn own_name(&self, key: ApiKeyId) -> Result<Option<String>> {
         let found = store::by_ids(self.0.db.reader(), Scope::All, &[key]).await?;
         Ok(found.into_iter().next().map(|row| row.name))
     }
 
-    /// A page of keys, newest first; of one client where it is given.
+    /// A page of keys, newest first.
     pub async fn list(
         &self,
         actor: &Actor,
-        client: Option<ClientId>,
+        filter: &ApiKeyFilter,
         page: &PageRequest,
     ) -> Result<Paged<ApiKey>> {
         let scope = actor.reads(Resource::ApiKeys)?;
         let window = page.window(TAG)?;
-        let rows = store::page(self.0.db.reader(), scope, client, &window).await?;
+        let rows = store::page(self.0.db.reader(), scope, filter, &window).await?;
         let keys: Result<Vec<ApiKey>, DbErr> = rows.into_iter().map(ApiKey::try_from).collect();
         Ok(window.page(TAG, keys?, |key| key.id))
     }
 
-    /// How many there are.
-    pub async fn count(&self, actor: &Actor, client: Option<ClientId>) -> Result<u64> {
-        Ok(store::count(self.0.db.reader(), actor.reads(Resource::ApiKeys)?, client).await?)
+    /// How many match.
+    pub async fn count(&self, actor: &Actor, filter: &ApiKeyFilter) -> Result<u64> {
+        Ok(store::count(self.0.db.reader(), actor.reads(Resource::ApiKeys)?, filter).await?)
     }
 
     async fn tell(

@@ -19,7 +19,7 @@ mod presented;
 mod rights;
 
 pub use actor::{Actor, Credential, Holder, Scope};
-pub use key_model::{ApiKey, CreateApiKey, IssuedKey, RotateApiKey};
+pub use key_model::{ApiKey, ApiKeyFilter, CreateApiKey, IssuedKey, RotateApiKey};
 pub use key_secret::KEY_MARK;
 pub use keys::ApiKeys;
 pub use presented::Presented;

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use entity::erasure::Model;
 use entity::words::ErasureStage;
 use sea_orm::DbErr;
@@ -110,6 +112,16 @@ impl Erasures<'_> {
                 Ok(found.map(Erasure::try_from).transpose()?)
             }
         }
+    }
+
+    /// These erasures, as far as the actor may see them: all or none.
+    pub async fn by_ids(&self, actor: &Actor, ids: &[ErasureId]) -> Result<HashMap<ErasureId, Erasure>> {
+        let found = match actor.reads(Resource::Clients)? {
+            Scope::Client(_) => Vec::new(),
+            Scope::All => store::by_ids(self.0.db.reader(), ids).await?,
+        };
+        let keyed = found.into_iter().map(|row| Ok((row.id, row.try_into()?)));
+        Ok(keyed.collect::<Result<_, DbErr>>()?)
     }
 
     /// Whether a client is being erased, or was: what is read of it from then on is not all that it had.

@@ -11,7 +11,7 @@ use sea_orm::{
 };
 
 use super::keyset;
-use crate::access::Scope;
+use crate::access::{ApiKeyFilter, Scope};
 use crate::page::{OrderDirection, Window};
 
 fn within(scope: Scope) -> Select<Entity> {
@@ -70,24 +70,40 @@ pub(crate) async fn by_ids(
         .await
 }
 
-fn matching(scope: Scope, client: Option<ClientId>) -> Select<Entity> {
-    let query = within(scope);
-    match client {
-        Some(client) => query.filter(Column::ClientId.eq(client)),
-        None => query,
+fn matching(scope: Scope, filter: &ApiKeyFilter) -> Select<Entity> {
+    let mut query = within(scope);
+    if let Some(client) = filter.client_id {
+        query = query.filter(Column::ClientId.eq(client));
     }
+    for (column, after, before) in [
+        (Column::CreatedAt, filter.created_after, filter.created_before),
+        (Column::ExpiresAt, filter.expires_after, filter.expires_before),
+        (Column::LastUsedAt, filter.last_used_after, None),
+    ] {
+        if let Some(after) = after {
+            query = query.filter(column.gt(Timestamp::from(after)));
+        }
+        if let Some(before) = before {
+            query = query.filter(column.lt(Timestamp::from(before)));
+        }
+    }
+    if let Some(before) = filter.last_used_before {
+        let never = Condition::any().add(Column::LastUsedAt.is_null());
+        query = query.filter(never.add(Column::LastUsedAt.lt(Timestamp::from(before))));
+    }
+    query
 }
 
-/// A page of keys, newest first; of one client where it is given.
+/// A page of keys, newest first.
 pub(crate) async fn page(
     connection: &impl ConnectionTrait,
     scope: Scope,
-    client: Option<ClientId>,
+    filter: &ApiKeyFilter,
     window: &Window<ApiKeyId>,
 ) -> Result<Vec<Model>, DbErr> {
     let columns = [sea_orm::sea_query::Expr::col(Column::Id)];
     keyset::window(
-        matching(scope, client),
+        matching(scope, filter),
         &columns,
         OrderDirection::Desc,
         window,
@@ -97,13 +113,13 @@ pub(crate) async fn page(
     .await
 }
 
-/// How many keys there are.
+/// How many keys match.
 pub(crate) async fn count(
     connection: &impl ConnectionTrait,
     scope: Scope,
-    client: Option<ClientId>,
+    filter: &ApiKeyFilter,
 ) -> Result<u64, DbErr> {
-    matching(scope, client).count(connection).await
+    matching(scope, filter).count(connection).await
 }
 
 /// How many keys of this client, or of the operator's own, nobody has revoked.

@@ -32,6 +32,17 @@ pub(crate) async fn find(connection: &impl ConnectionTrait, id: ErasureId) -> Re
     Entity::find_by_id(id).one(connection).await
 }
 
+/// These erasures.
+pub(crate) async fn by_ids(
+    connection: &impl ConnectionTrait,
+    ids: &[ErasureId],
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .all(connection)
+        .await
+}
+
 /// The erasure of this client.
 pub(crate) async fn of_client(
     connection: &impl ConnectionTrait,

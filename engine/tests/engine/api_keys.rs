@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use engine::access::{ApiKey, CreateApiKey, IssuedKey, Resource, RotateApiKey};
+use engine::access::{ApiKey, ApiKeyFilter, CreateApiKey, IssuedKey, Resource, RotateApiKey};
 use engine::ids::{ApiKeyId, ClientId};
 use engine::integrations::UpdateIntegration;
 use engine::records::RecordList;
@@ -10,7 +10,7 @@ use platform::clock::ManualClock;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::world::{OPERATOR, World, config, done, new_id, on_both_databases, refused, soon};
+use crate::world::{OPERATOR, World, config, done, holder_of, new_id, on_both_databases, refused, soon};
 
 fn key(client: Option<ClientId>, scopes: &[&str]) -> CreateApiKey {
     CreateApiKey {
@@ -138,6 +138,48 @@ on_both_databases! {
         assert_eq!(types, ["api_key.created", "api_key.created", "api_key.revoked"]);
     }
 
+    async fn they_are_filtered_by_their_times(world: World) {
+        let (engine, clock) = timed(&world);
+        let client = world.client("acme").await.id;
+        let begun = engine.clock.now();
+        let at = |seconds: i64| Some(begun + TimeDelta::seconds(seconds));
+        let idle = issue(&engine, &OPERATOR, key(Some(client), &["*"])).await.key.id;
+        clock.advance(Duration::from_secs(1_000));
+        let expiring = issue(&engine, &OPERATOR, CreateApiKey { expires_at: at(9_000), ..key(None, &["*"]) }).await;
+        clock.advance(Duration::from_secs(1_000));
+        shown(&engine, &expiring).await.unwrap();
+        let expiring = expiring.key.id;
+        soon(async {
+            while engine.api_keys().find(&OPERATOR, expiring).await.unwrap().unwrap().last_used_at.is_none() {
+                tokio::task::yield_now().await;
+            }
+        }).await;
+        let any = ApiKeyFilter::default;
+        for (filter, expected) in [
+            (any(), vec![expiring, idle]),
+            (ApiKeyFilter { client_id: Some(client), ..any() }, vec![idle]),
+            (ApiKeyFilter { client_id: Some(client), created_after: at(0), ..any() }, vec![]),
+            (ApiKeyFilter { created_after: at(0), ..any() }, vec![expiring]),
+            (ApiKeyFilter { created_before: at(1_000), ..any() }, vec![idle]),
+            (ApiKeyFilter { created_after: at(-1), created_before: at(1_001), ..any() }, vec![expiring, idle]),
+            (ApiKeyFilter { expires_before: at(9_001), ..any() }, vec![expiring]),
+            (ApiKeyFilter { expires_before: at(9_000), ..any() }, vec![]),
+            (ApiKeyFilter { expires_after: at(8_999), ..any() }, vec![expiring]),
+            (ApiKeyFilter { last_used_after: at(1_999), ..any() }, vec![expiring]),
+            (ApiKeyFilter { last_used_after: at(2_000), ..any() }, vec![]),
+            (ApiKeyFilter { last_used_before: at(2_000), ..any() }, vec![idle]),
+            (ApiKeyFilter { last_used_before: at(2_001), ..any() }, vec![expiring, idle]),
+        ] {
+            let found = engine.api_keys().list(&OPERATOR, &filter, &PageRequest::default()).await.unwrap();
+            let ids: Vec<_> = found.into_items().map(|key| key.id).collect();
+            assert_eq!(ids, expected, "{filter:?}");
+            assert_eq!(engine.api_keys().count(&OPERATOR, &filter).await.unwrap(), expected.len() as u64, "{filter:?}");
+        }
+        let own = holder_of(client);
+        let found = engine.api_keys().list(&own, &any(), &PageRequest::default()).await.unwrap();
+        assert_eq!(found.into_items().map(|key| key.id).collect::<Vec<_>>(), [idle], "a filter widens no scope");
+    }
+
     async fn a_use_is_noted_and_not_every_one(world: World) {
         let (engine, clock) = timed(&world);
         let issued = issue(&engine, &OPERATOR, key(None, &["*"])).await;
@@ -211,11 +253,12 @@ on_both_databases! {
             assert_eq!((refused(&rotated), refused(&revoked)), (not_found.to_vec(), not_found.to_vec()));
         }
         assert!(shown(&world.engine, &theirs).await.is_some() && shown(&world.engine, &operators).await.is_some());
-        let listed = keys.list(&stranger, None, &PageRequest::default()).await.unwrap();
+        let of_own = ApiKeyFilter { client_id: Some(own.id), ..ApiKeyFilter::default() };
+        let listed = keys.list(&stranger, &ApiKeyFilter::default(), &PageRequest::default()).await.unwrap();
         assert!(listed.into_items().all(|key| key.client_id == Some(other.id)));
-        assert_eq!(keys.count(&stranger, Some(own.id)).await.unwrap(), 0, "a filter widens no scope");
-        assert_eq!(keys.count(&OPERATOR, Some(own.id)).await.unwrap(), 1);
-        assert_eq!(keys.count(&OPERATOR, None).await.unwrap(), 3);
+        assert_eq!(keys.count(&stranger, &of_own).await.unwrap(), 0, "a filter widens no scope");
+        assert_eq!(keys.count(&OPERATOR, &of_own).await.unwrap(), 1);
+        assert_eq!(keys.count(&OPERATOR, &ApiKeyFilter::default()).await.unwrap(), 3);
     }
 
     async fn a_right_that_is_lacking_is_missed_before_anything_is_looked_up(world: World) {

@@ -2,11 +2,43 @@
 
 use async_graphql::{ID, InputObject};
 use engine::Refusal;
-use engine::access::{CreateApiKey, RotateApiKey};
-use engine::ids::ApiKeyId;
+use engine::access::{self, CreateApiKey, RotateApiKey};
+use engine::ids::{ApiKeyId, ClientId};
 
 use super::named;
 use crate::graphql::types::DateTime;
+
+/// Which keys; what is not given does not matter.
+#[derive(InputObject, Debug, Default)]
+pub(crate) struct ApiKeyFilter {
+    /// Made after this instant.
+    created_after: Option<DateTime>,
+    /// Made before this instant.
+    created_before: Option<DateTime>,
+    /// Ending by themselves after this instant.
+    expires_after: Option<DateTime>,
+    /// Ending by themselves before this instant.
+    expires_before: Option<DateTime>,
+    /// Last used after this instant, to some minutes.
+    last_used_after: Option<DateTime>,
+    /// Last used before this instant, to some minutes, or never used.
+    last_used_before: Option<DateTime>,
+}
+
+impl ApiKeyFilter {
+    /// Of the keys of this client, where it is given.
+    pub(crate) fn into_engine(self, client_id: Option<ClientId>) -> access::ApiKeyFilter {
+        access::ApiKeyFilter {
+            client_id,
+            created_after: self.created_after.map(Into::into),
+            created_before: self.created_before.map(Into::into),
+            expires_after: self.expires_after.map(Into::into),
+            expires_before: self.expires_before.map(Into::into),
+            last_used_after: self.last_used_after.map(Into::into),
+            last_used_before: self.last_used_before.map(Into::into),
+        }
+    }
+}
 
 /// A key to be.
 #[derive(InputObject, Debug)]

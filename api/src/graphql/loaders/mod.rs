@@ -10,11 +10,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::dataloader::{DataLoader, Loader};
+use engine::access::ApiKey;
 use engine::clients::Client;
 use engine::connectors::{ConnectorInfo, StreamChange};
 use engine::deadletters::DeadLetter;
+use engine::erasure::Erasure;
 use engine::events::Event;
-use engine::ids::{ClientId, ConnectorId, DeadLetterId, EventId, IntegrationId, RecordId, RunId};
+use engine::ids::{
+    ApiKeyId, ClientId, ConnectorId, DeadLetterId, ErasureId, EventId, IntegrationId, RecordId, RunId,
+};
 use engine::integrations::{
     Integration, IntegrationFilter, IntegrationOrder, Schedule, SchemaDrift, SkippedTick,
 };
@@ -112,6 +116,8 @@ loaders! {
     RunId => SyncRun: |engine, actor, keys| engine.runs().by_ids(actor, keys);
     RecordId => Record: |engine, actor, keys| engine.records().by_ids(actor, keys);
     DeadLetterId => DeadLetter: |engine, actor, keys| engine.dead_letters().by_ids(actor, keys);
+    ApiKeyId => ApiKey: |engine, actor, keys| engine.api_keys().by_ids(actor, keys);
+    ErasureId => Erasure: |engine, actor, keys| engine.erasures().by_ids(actor, keys);
     EventId => Event: |engine, actor, keys| engine.events().by_ids(actor, keys);
     ScheduleOf => Schedule: |engine, actor, keys| async {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();

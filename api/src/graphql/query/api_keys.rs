@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use crate::graphql::context::{actor, engine_of};
+use crate::graphql::inputs::ApiKeyFilter;
 use crate::graphql::types::{ApiKeyConnection, Total, list_cost, page};
 
 #[derive(Default)]
@@ -24,15 +25,17 @@ impl ApiKeyQueries {
         >,
         #[graphql(desc = "A startCursor: the page before it")] before: Option<String>,
         #[graphql(desc = "Only those that are bound to this client")] client_id: Option<ID>,
+        #[graphql(desc = "Which ones; all when not given")] filter: Option<ApiKeyFilter>,
     ) -> Result<ApiKeyConnection> {
         let request = page(first, after, last, before)?;
-        let Ok(client) = client_id.map(|id| id.parse()).transpose() else {
+        let Ok(client_id) = client_id.map(|id| id.parse()).transpose() else {
             return Ok(ApiKeyConnection::empty());
         };
+        let filter = filter.unwrap_or_default().into_engine(client_id);
         let found = engine_of(ctx)
             .api_keys()
-            .list(actor(ctx), client, &request)
+            .list(actor(ctx), &filter, &request)
             .await?;
-        Ok(ApiKeyConnection::new(found, Total::ApiKeys(client)))
+        Ok(ApiKeyConnection::new(found, Total::ApiKeys(filter)))
     }
 }

@@ -67,7 +67,7 @@ pub(crate) enum Total {
     Integrations(engine::integrations::IntegrationFilter),
     SyncRuns(engine::runs::SyncRunFilter),
     DeadLetters(engine::deadletters::DeadLetterFilter),
-    ApiKeys(Option<engine::ids::ClientId>),
+    ApiKeys(engine::access::ApiKeyFilter),
     Erasures,
     Events(engine::events::EventFilter),
 }
@@ -86,7 +86,7 @@ impl Total {
             }
             Self::SyncRuns(filter) => owner(loaders(ctx).load_one(RunsCounted(filter.clone())).await?)?,
             Self::DeadLetters(filter) => engine.dead_letters().count(actor, filter).await?,
-            Self::ApiKeys(client) => engine.api_keys().count(actor, *client).await?,
+            Self::ApiKeys(filter) => engine.api_keys().count(actor, filter).await?,
             Self::Events(filter) => engine.events().count(actor, filter).await?,
             Self::Erasures => engine.erasures().count(actor).await?,
         };

@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, Interface, Result};
 use engine::ids::AnyId;
 
 use super::{ApiKey, Client, Connector, DeadLetter, Erasure, Event, Integration, Record, SyncRun};
-use crate::graphql::context::{actor, engine_of, loaders};
+use crate::graphql::context::loaders;
 
 /// Something with an id that node(id:) finds again.
 #[derive(Interface)]
@@ -37,7 +37,6 @@ pub(crate) enum Node {
 impl Node {
     /// What has this id and may be seen by the caller.
     pub(crate) async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Self>> {
-        let (engine, actor) = (engine_of(ctx), actor(ctx));
         Ok(match AnyId::parse(id) {
             Some(AnyId::ClientId(id)) => loaders(ctx).load_one(id).await?.map(|found| Client(found).into()),
             Some(AnyId::ConnectorId(id)) => loaders(ctx)
@@ -58,14 +57,9 @@ impl Node {
                 .await?
                 .map(|found| DeadLetter(found).into()),
             Some(AnyId::EventId(id)) => loaders(ctx).load_one(id).await?.map(|found| Event(found).into()),
-            Some(AnyId::ApiKeyId(id)) => engine
-                .api_keys()
-                .find(actor, id)
-                .await?
-                .map(|found| ApiKey(found).into()),
-            Some(AnyId::ErasureId(id)) => engine
-                .erasures()
-                .find(actor, id)
+            Some(AnyId::ApiKeyId(id)) => loaders(ctx).load_one(id).await?.map(|found| ApiKey(found).into()),
+            Some(AnyId::ErasureId(id)) => loaders(ctx)
+                .load_one(id)
                 .await?
                 .map(|found| Erasure(found).into()),
             Some(AnyId::ScheduleId(_)) | None => None,

@@ -12,7 +12,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::Response;
-use engine::access::Resource;
+use engine::access::{ApiKeyFilter, Resource};
 use engine::deadletters::DeadLetterFilter;
 use engine::ids::{ClientId, IntegrationId, RunId};
 use engine::integrations::{IntegrationFilter, IntegrationOrder};
@@ -162,7 +162,11 @@ impl Export {
         let (actor, client) = (self.actor, self.client);
         let list = |engine: &Engine, page: PageRequest| {
             let engine = engine.clone();
-            async move { engine.api_keys().list(&actor, Some(client), &page).await }
+            let filter = ApiKeyFilter {
+                client_id: Some(client),
+                ..ApiKeyFilter::default()
+            };
+            async move { engine.api_keys().list(&actor, &filter, &page).await }
         };
         pages!(self, page => list, key => { self.line("apiKey", &portrait::api_key(&key)).await?; });
         Ok(())
