@@ -17,8 +17,10 @@
 //! the runs' end times: those are the processes' clocks, and a transaction that commits late, or a clock that is behind,
 //! writes into an hour that was counted already.
 //!
-//! Creating the triggers keeps runs from being written until this migration commits, so none ends uncounted: seconds for
-//! millions of runs. A lease lasts longer.
+//! Creating the triggers keeps runs from being written until this migration commits, so none ends uncounted: 13 s for five
+//! million runs on a busy machine. Leases last 30 s.
+//!
+//! An overview also counts the integrations that fail, which looked at all of them. The few have an index.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DatabaseBackend;
@@ -46,7 +48,7 @@ impl MigrationTrait for Migration {
             _ => SQLITE_DOWN,
         };
         sql::run(manager, triggers).await?;
-        sql::run(manager, "DROP INDEX sync_run_client_finished;").await?;
+        sql::run(manager, INDEXES_DOWN).await?;
         let tables = ["sync_run_tally", "sync_run_client_day", "sync_run_hour"];
         sql::drop_tables(manager, &tables).await
     }
@@ -126,7 +128,14 @@ DROP TRIGGER sync_run_ended;
 DROP TRIGGER sync_run_made;
 ";
 
+const INDEXES_DOWN: &str = "
+DROP INDEX integration_failing;
+DROP INDEX sync_run_client_finished;
+";
+
 const WHAT_THERE_IS: &str = "
+CREATE INDEX integration_failing ON integration (client_id, id)
+    WHERE deleted_at IS NULL AND (paused_for_credential OR consecutive_failures >= 3);
 CREATE INDEX sync_run_client_finished ON sync_run (client_id, finished_at, status) WHERE finished_at IS NOT NULL;
 INSERT INTO sync_run_hour (hour, status, runs)
     SELECT finished_at - finished_at % 3600000000, status, COUNT(*) FROM sync_run WHERE finished_at IS NOT NULL GROUP BY 1, 2;

@@ -13,7 +13,9 @@ use platform::clock::{Clock, SystemClock};
 use sea_orm::{ActiveModelTrait, EntityTrait, Set};
 use serde_json::json;
 
-use crate::world::{MANIFEST, OPERATOR, World, config, create, done, new_id, on_both_databases, refused};
+use crate::world::{
+    MANIFEST, OPERATOR, World, config, create, done, holder_of, new_id, on_both_databases, refused,
+};
 
 fn schedule(cron: &str) -> ScheduleInput {
     ScheduleInput {
@@ -368,7 +370,20 @@ on_both_databases! {
             ..IntegrationFilter::default()
         };
         let none = IntegrationFilter { connector: Some("nothing".to_owned()), ..IntegrationFilter::default() };
-        assert_eq!(integrations.counts(&OPERATOR, &[filter, none]).await.unwrap(), [2, 0]);
+        assert_eq!(integrations.counts(&OPERATOR, &[filter.clone(), none]).await.unwrap(), [2, 0]);
+        // Of several clients at once, among others, in the order in which they were asked for.
+        let other = world.client("another").await.id;
+        world.integration(other, "DEGRADED as well").await;
+        let of = |client_id, search: Option<&str>| IntegrationFilter {
+            client_id, search: search.map(str::to_owned), ..IntegrationFilter::default()
+        };
+        let unknown = ClientId::new(new_id());
+        let filters = [
+            of(Some(other), None), of(None, None), of(Some(client.id), None), of(Some(unknown), None),
+            of(Some(client.id), Some("degr")), of(Some(other), Some("degr")), of(Some(other), None), of(None, Some("degr")),
+        ];
+        assert_eq!(integrations.counts(&OPERATOR, &filters).await.unwrap(), [1, 7, 6, 0, 2, 1, 1, 3]);
+        assert_eq!(integrations.counts(&holder_of(other), &filters).await.unwrap(), [1, 1, 0, 0, 0, 1, 1, 1]);
     }
 
     async fn ordered_by_the_next_run(world: World) {
