@@ -13,6 +13,7 @@
 
 mod database;
 mod graphql;
+mod misbehaving;
 mod peers;
 mod postgres;
 mod process;

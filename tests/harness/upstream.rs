@@ -1,27 +1,26 @@
 //! An API to sync from, which does on demand what real ones do at the worst moment.
 //!
-//! `/items` is a well-behaved list: offset paging, `updated_since`. Every other path is a way to misbehave, so that
-//! one manifest (its path comes from the config) meets all of them. It counts what it is asked, because "exactly
+//! `/items` is a well-behaved list: offset paging, `updated_since`. Every other path is a way to misbehave
+//! ([`misbehaving`]), so that one manifest (its path comes from the config) meets all of them. It counts what it is asked, because "exactly
 //! once" is a statement about requests as well as about rows.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use bytes::Bytes;
 use platform::clock::{Clock, SystemClock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
+
+use crate::misbehaving;
 
 /// One record of the upstream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,11 +53,11 @@ pub struct Upstream {
 }
 
 #[derive(Deserialize)]
-struct Page {
+pub(crate) struct Page {
     #[serde(default)]
-    offset: u64,
+    pub(crate) offset: u64,
     #[serde(default = "default_limit")]
-    limit: u64,
+    pub(crate) limit: u64,
     updated_since: Option<String>,
 }
 
@@ -73,7 +72,7 @@ pub fn manifest(page_size: u32) -> String {
 }
 
 /// A day of 2026 and a second of it, as RFC 3339.
-fn moment(day: u64, second: u64) -> String {
+pub(crate) fn moment(day: u64, second: u64) -> String {
     let start = chrono::DateTime::from_timestamp(1_767_225_600, 0).expect("2026-01-01");
     let at =
         start + chrono::TimeDelta::days(day.cast_signed()) + chrono::TimeDelta::seconds(second.cast_signed());
@@ -117,26 +116,7 @@ impl Upstream {
         let router = Router::new()
             .route("/items", get(items_page))
             .route("/whole", get(whole))
-            .route("/status/{code}", get(status))
-            .route(
-                "/html",
-                get(|| async {
-                    (
-                        [(header::CONTENT_TYPE, "text/html")],
-                        "<html><body>Sign in</body></html>",
-                    )
-                }),
-            )
-            .route("/empty", get(|| async { StatusCode::OK }))
-            .route("/half", get(half))
-            .route("/nothing", get(nothing))
-            .route("/huge", get(huge))
-            .route("/bomb", get(bomb))
-            .route("/endless", get(endless))
-            .route("/same-token", get(same_token))
-            .route("/redirect", get(redirect))
-            .route("/silent", get(std::future::pending::<StatusCode>))
-            .route("/mixed", get(mixed))
+            .merge(misbehaving::routes())
             .with_state(shared.clone());
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
             .await
@@ -272,7 +252,7 @@ impl Drop for Upstream {
     }
 }
 
-fn item(id: u64, name: &str, updated_at: String) -> Value {
+pub(crate) fn item(id: u64, name: &str, updated_at: String) -> Value {
     json!({ "id": id, "name": name, "updated_at": updated_at })
 }
 
@@ -343,117 +323,6 @@ async fn whole(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     answer
 }
 
-async fn status(Path(code): Path<u16>) -> Response {
-    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::IM_A_TEAPOT);
-    let mut response = (status, json!({ "error": "as you asked" }).to_string()).into_response();
-    if code == 429 {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, "0".parse().expect("a value"));
-    }
-    response
-}
-
-/// Promises more than it sends, then closes.
-async fn half() -> Response {
-    let body = br#"{"data":[{"id":1,"name":"first","updated_at":"2026-01-01T00:00:01Z"},{"id":2,"na"#;
-    let parts = futures::stream::unfold(0, move |part| async move {
-        match part {
-            0 => Some((Ok(Bytes::from_static(body)), 1)),
-            // What was written must be on its way before the connection is cut, else nothing is sent at all.
-            _ => {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                Some((Err(std::io::Error::other("the connection is cut")), 2))
-            }
-        }
-    });
-    (
-        [(header::CONTENT_TYPE, "application/json")],
-        Body::from_stream(parts),
-    )
-        .into_response()
-}
-
-/// Accepts the request and closes the connection without a byte.
-async fn nothing() -> Response {
-    let parts = futures::stream::iter([Err::<Bytes, _>(std::io::Error::other("closed"))]);
-    Body::from_stream(parts).into_response()
-}
-
-/// Two gigabytes of one JSON text, a megabyte at a time.
-async fn huge() -> Response {
-    let head = futures::stream::iter([Bytes::from_static(
-        br#"{"data":[{"id":1,"updated_at":"2026-01-01T00:00:01Z","name":""#,
-    )]);
-    let filler = Bytes::from(vec![b'x'; 1 << 20]);
-    let body = futures::stream::iter(std::iter::repeat_n(filler, 2048));
-    let tail = futures::stream::iter([Bytes::from_static(br#""}]}"#)]);
-    let parts = futures::StreamExt::map(
-        futures::StreamExt::chain(futures::StreamExt::chain(head, body), tail),
-        Ok::<_, Infallible>,
-    );
-    (
-        [(header::CONTENT_TYPE, "application/json")],
-        Body::from_stream(parts),
-    )
-        .into_response()
-}
-
-/// Half a megabyte of gzip that unpacks to 512 MiB of spaces, which JSON allows between any two tokens.
-///
-/// One megabyte is compressed, with a full flush: such a block stands on its own and may be repeated.
-async fn bomb() -> Response {
-    let block = |text: &[u8]| {
-        let mut deflate = flate2::Compress::new(flate2::Compression::best(), false);
-        let mut out = Vec::with_capacity(text.len() + 64);
-        deflate
-            .compress_vec(text, &mut out, flate2::FlushCompress::Full)
-            .expect("it fits");
-        out
-    };
-    let mut body = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-    body.extend(block(br#"{"data":["#));
-    body.extend(block(&vec![b' '; 1 << 20]).repeat(512));
-    (
-        [
-            (header::CONTENT_TYPE, "application/json"),
-            (header::CONTENT_ENCODING, "gzip"),
-        ],
-        body,
-    )
-        .into_response()
-}
-
-/// Always one more page, always full.
-async fn endless(Query(page): Query<Page>) -> Response {
-    let data: Vec<_> = (page.offset..page.offset + page.limit)
-        .map(|id| item(id, "endless", moment(0, 1)))
-        .collect();
-    json_answer(&json!({ "data": data }))
-}
-
-/// A cursor page whose next token is the one it was asked with.
-async fn same_token() -> Response {
-    json_answer(&json!({ "data": [item(1, "again", moment(0, 1))], "next": "again" }))
-}
-
-/// To an address inside the operator's network that no upstream may reach.
-async fn redirect() -> Response {
-    (
-        StatusCode::FOUND,
-        [(header::LOCATION, "http://169.254.169.254/latest/meta-data/")],
-    )
-        .into_response()
-}
-
-/// Four good records, and one without its key.
-async fn mixed(headers: HeaderMap) -> Response {
-    let _ = headers;
-    let mut data: Vec<_> = (1..=4).map(|id| item(id, "good", moment(0, id))).collect();
-    data.insert(2, json!({ "name": "no id", "updated_at": moment(0, 9) }));
-    json_answer(&json!({ "data": data }))
-}
-
-fn json_answer(value: &Value) -> Response {
+pub(crate) fn json_answer(value: &Value) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
 }
