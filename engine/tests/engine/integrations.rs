@@ -208,7 +208,7 @@ on_both_databases! {
         let unknown = integrations.create(&OPERATOR, input).await.unwrap();
         assert_eq!(refused(&unknown), [(RefusalCode::NotFound, "connector".to_owned())]);
         assert!(unknown.refusals()[0].message.contains("people"), "it names what there is");
-        let other = crate::world::holder_of(world.client("other").await.id);
+        let other = holder_of(world.client("other").await.id);
         for outcome in [
             integrations.create(&other, create(client.id, "x")).await.unwrap(),
             integrations.pause(&other, made.id).await.unwrap(),
@@ -425,7 +425,7 @@ on_both_databases! {
         assert_eq!(active.values().map(|run| run.id).collect::<Vec<_>>(), [runs[2]], "a running one before a queued one");
         let last = integrations.last_runs(&OPERATOR, &ids).await.unwrap();
         assert_eq!(last.values().map(|run| run.id).collect::<Vec<_>>(), [runs[0]]);
-        let other = crate::world::holder_of(world.client("other").await.id);
+        let other = holder_of(world.client("other").await.id);
         assert!(integrations.active_runs(&other, &ids).await.unwrap().is_empty());
         world.set_run(runs[2], ended(SyncRunStatus::Failed)).await;
         assert_eq!(integrations.active_runs(&OPERATOR, &ids).await.unwrap()[&first.id].id, runs[1]);
@@ -461,7 +461,7 @@ on_both_databases! {
         assert!(page.has_next && page.items[0].1.due_at > page.items[1].1.due_at);
         let rest = PageRequest::after(2, page.end_cursor().unwrap());
         assert_eq!(skipped(&world, &OPERATOR, made.id, rest).await.items.len(), 1);
-        let other = crate::world::holder_of(world.client("other").await.id);
+        let other = holder_of(world.client("other").await.id);
         assert!(skipped(&world, &other, made.id, PageRequest::default()).await.items.is_empty());
         done(integrations.delete(&OPERATOR, made.id).await.unwrap());
     }
