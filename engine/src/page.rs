@@ -116,6 +116,25 @@ pub(crate) fn only<T>(mut pages: Vec<Result<Paged<T>>>) -> Result<Paged<T>> {
     pages.pop().unwrap_or_else(|| Ok(Paged::empty()))
 }
 
+/// The parents of these listings, where they have the same page of lists that are the same but for their parent, which
+/// `parent` takes out of a list; and of which list and page. None where they differ otherwise.
+pub(crate) fn siblings<F: Clone + PartialEq, P>(
+    listings: &[Listing<F>],
+    parent: impl Fn(&mut F) -> Option<P>,
+) -> Option<Vec<P>> {
+    let bare = |listing: &Listing<F>| {
+        let mut of = listing.of.clone();
+        parent(&mut of).map(|parent| (parent, of))
+    };
+    let (_, first) = bare(listings.first()?)?;
+    let page = &listings.first()?.page;
+    let parents = listings.iter().map(|listing| {
+        let (parent, of) = bare(listing)?;
+        (of == first && listing.page == *page).then_some(parent)
+    });
+    parents.collect()
+}
+
 /// The windows of these listings. A bad cursor is the error of its own listing, not of its neighbours.
 pub(crate) fn windows<F, K: DeserializeOwned>(tag: &str, listings: &[Listing<F>]) -> Vec<Result<Window<K>>> {
     listings.iter().map(|listing| listing.page.window(tag)).collect()

@@ -12,7 +12,7 @@ use super::model::{
     Integration, IntegrationFilter, IntegrationOrder, IntegrationOrderField, IntegrationStatus, PauseReason,
     Schedule, SchemaDrift, SkippedTick,
 };
-use crate::access::{Actor, Resource};
+use crate::access::{Actor, Resource, Scope};
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, IntegrationId, RunId};
 use crate::page::{self, Listing, OrderDirection, PageRequest, Paged, Window};
@@ -91,7 +91,17 @@ impl Integrations<'_> {
         actor: &Actor,
         ids: &[IntegrationId],
     ) -> Result<HashMap<IntegrationId, Integration>> {
-        let rows = store::by_ids(self.0.db.reader(), actor.reads(Resource::Integrations)?, ids).await?;
+        self.by_ids_within(actor.reads(Resource::Integrations)?, ids)
+            .await
+    }
+
+    /// These integrations, as far as they are in scope.
+    pub(crate) async fn by_ids_within(
+        &self,
+        scope: Scope,
+        ids: &[IntegrationId],
+    ) -> Result<HashMap<IntegrationId, Integration>> {
+        let rows = store::by_ids(self.0.db.reader(), scope, ids).await?;
         rows.into_iter()
             .map(|row| Ok((row.id, row.try_into()?)))
             .collect()
@@ -136,6 +146,17 @@ impl Integrations<'_> {
         order: IntegrationOrder,
         listings: &[Listing<IntegrationFilter>],
     ) -> Result<Vec<Result<Paged<Integration>>>> {
+        self.lists_within(actor.reads(Resource::Integrations)?, order, listings)
+            .await
+    }
+
+    /// Pages of the integrations that are in scope.
+    pub(crate) async fn lists_within(
+        &self,
+        scope: Scope,
+        order: IntegrationOrder,
+        listings: &[Listing<IntegrationFilter>],
+    ) -> Result<Vec<Result<Paged<Integration>>>> {
         let tag = match (order.field, order.direction) {
             (IntegrationOrderField::CreatedAt, OrderDirection::Asc) => "integrations by creation",
             (IntegrationOrderField::CreatedAt, OrderDirection::Desc) => {
@@ -163,15 +184,29 @@ impl Integrations<'_> {
                 *window = Err(Error::BadCursor);
             }
         }
-        let scope = actor.reads(Resource::Integrations)?;
-        let queries = page::queries(listings, &windows, |filter, window| {
-            store::page(scope, filter, order, window)
-        });
-        let rows = batch::rows(self.0.db.reader(), queries).await?;
+        let reader = self.0.db.reader();
+        let siblings = page::siblings(listings, |filter| filter.client_id.take());
+        let rows = match (siblings, listings.first(), windows.first()) {
+            (Some(clients), Some(first), Some(Ok(window))) => {
+                let list = |client| {
+                    let filter = IntegrationFilter {
+                        client_id: Some(client),
+                        ..first.of.clone()
+                    };
+                    store::page(scope, &filter, order, window)
+                };
+                batch::rows_of(reader, &clients, list).await?
+            }
+            _ => {
+                let query =
+                    |filter: &IntegrationFilter, window: &_| store::page(scope, filter, order, window);
+                batch::rows(reader, page::queries(listings, &windows, query)).await?
+            }
+        };
         let due = match order.field {
             IntegrationOrderField::NextRunAt => {
                 let ids: Vec<_> = rows.iter().flatten().map(|row| row.id).collect();
-                self.schedules_for(actor, &ids).await?
+                self.schedules_within(scope, &ids).await?
             }
             _ => HashMap::new(),
         };
@@ -235,8 +270,16 @@ impl Integrations<'_> {
         actor: &Actor,
         ids: &[IntegrationId],
     ) -> Result<HashMap<IntegrationId, Schedule>> {
-        let rows =
-            schedules::of_integrations(self.0.db.reader(), actor.reads(Resource::Integrations)?, ids).await?;
+        self.schedules_within(actor.reads(Resource::Integrations)?, ids)
+            .await
+    }
+
+    async fn schedules_within(
+        &self,
+        scope: Scope,
+        ids: &[IntegrationId],
+    ) -> Result<HashMap<IntegrationId, Schedule>> {
+        let rows = schedules::of_integrations(self.0.db.reader(), scope, ids).await?;
         Ok(rows
             .into_iter()
             .map(|row| (row.integration_id, row.into()))

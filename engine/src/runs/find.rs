@@ -6,7 +6,7 @@ use entity::sync_run::Model as Row;
 
 use super::model::{LogEntry, LogLevel, StreamProgress, SyncAttempt, SyncRun, SyncRunFilter, SyncRunStatus};
 use super::waiting::wait;
-use crate::access::{Actor, Resource};
+use crate::access::{Actor, Resource, Scope};
 use crate::ids::RunId;
 use crate::page::{self, Listing, PageRequest, Paged};
 use crate::store::figures::{self, Whose};
@@ -38,7 +38,12 @@ impl Runs<'_> {
 
     /// These runs, as far as the actor may see them.
     pub async fn by_ids(&self, actor: &Actor, ids: &[RunId]) -> Result<HashMap<RunId, SyncRun>> {
-        let found = runs::by_ids(self.0.db.reader(), actor.reads(Resource::Runs)?, ids).await?;
+        self.by_ids_within(actor.reads(Resource::Runs)?, ids).await
+    }
+
+    /// These runs, as far as they are in scope.
+    pub(crate) async fn by_ids_within(&self, scope: Scope, ids: &[RunId]) -> Result<HashMap<RunId, SyncRun>> {
+        let found = runs::by_ids(self.0.db.reader(), scope, ids).await?;
         Ok(self
             .shown(found)
             .await?
@@ -63,12 +68,34 @@ impl Runs<'_> {
         actor: &Actor,
         listings: &[Listing<SyncRunFilter>],
     ) -> Result<Vec<Result<Paged<SyncRun>>>> {
+        self.lists_within(actor.reads(Resource::Runs)?, listings).await
+    }
+
+    /// Pages of the runs that are in scope.
+    pub(crate) async fn lists_within(
+        &self,
+        scope: Scope,
+        listings: &[Listing<SyncRunFilter>],
+    ) -> Result<Vec<Result<Paged<SyncRun>>>> {
         let windows = page::windows(RUNS, listings);
-        let scope = actor.reads(Resource::Runs)?;
-        let queries = page::queries(listings, &windows, |filter, window| {
-            runs::page(scope, filter, window)
-        });
-        let rows = batch::rows(self.0.db.reader(), queries).await?;
+        let reader = self.0.db.reader();
+        let siblings = page::siblings(listings, |filter| filter.integration_id.take());
+        let rows = match (siblings, listings.first(), windows.first()) {
+            (Some(integrations), Some(first), Some(Ok(window))) => {
+                let list = |integration| {
+                    let filter = SyncRunFilter {
+                        integration_id: Some(integration),
+                        ..first.of.clone()
+                    };
+                    runs::page(scope, &filter, window)
+                };
+                batch::rows_of(reader, &integrations, list).await?
+            }
+            _ => {
+                let query = |filter: &SyncRunFilter, window: &_| runs::page(scope, filter, window);
+                batch::rows(reader, page::queries(listings, &windows, query)).await?
+            }
+        };
         let sizes: Vec<usize> = rows.iter().map(Vec::len).collect();
         let mut shown = self
             .shown(rows.into_iter().flatten().collect())

@@ -6,11 +6,12 @@ use entity::api_key_secret as secret;
 use entity::ids::{ApiKeyId, ClientId};
 use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
-    PaginatorTrait, QueryFilter, QuerySelect, Select, Set,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
+    IntoActiveModel, JsonValue as Json, PaginatorTrait, QueryFilter, QuerySelect, Select, Set,
 };
 
 use super::keyset;
+use super::statement::Sql;
 use crate::access::{ApiKeyFilter, Scope};
 use crate::page::{OrderDirection, Window};
 
@@ -138,22 +139,39 @@ pub(crate) async fn count_unrevoked(
         .await
 }
 
-/// The secrets of these prefixes, with their keys.
+/// A secret with what matters of its key.
+#[derive(FromQueryResult)]
+pub(crate) struct Shown {
+    pub(crate) prefix: String,
+    /// The SHA-256 of the whole.
+    pub(crate) hash: Vec<u8>,
+    /// Until when the secret is good.
+    pub(crate) valid_until: Option<Timestamp>,
+    pub(crate) id: ApiKeyId,
+    pub(crate) client_id: Option<ClientId>,
+    pub(crate) scopes: Json,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) last_used_at: Option<Timestamp>,
+    pub(crate) revoked_at: Option<Timestamp>,
+}
+
+/// The secrets of these prefixes, with their keys, in one statement: almost every request begins with it.
 pub(crate) async fn presented(
     connection: &impl ConnectionTrait,
     prefixes: &[&str],
-) -> Result<Vec<(secret::Model, Model)>, DbErr> {
-    let secrets = secret::Entity::find()
-        .filter(secret::Column::Prefix.is_in(prefixes.iter().copied()))
-        .all(connection)
-        .await?;
-    let ids: Vec<ApiKeyId> = secrets.iter().map(|secret| secret.api_key_id).collect();
-    let keys = by_ids(connection, Scope::All, &ids).await?;
-    let key_of = |secret: secret::Model| {
-        let key = keys.iter().find(|key| key.id == secret.api_key_id)?.clone();
-        Some((secret, key))
-    };
-    Ok(secrets.into_iter().filter_map(key_of).collect())
+) -> Result<Vec<Shown>, DbErr> {
+    if prefixes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = Sql::new(connection.get_database_backend())
+        .text(
+            "SELECT secret.prefix, secret.hash, secret.valid_until, key.id, key.client_id, key.scopes, key.expires_at, \
+             key.last_used_at, key.revoked_at FROM api_key_secret AS secret \
+             JOIN api_key AS key ON key.id = secret.api_key_id WHERE secret.prefix ",
+        )
+        .among(prefixes.iter().copied());
+    let rows = connection.query_all_raw(sql.build()).await?;
+    rows.iter().map(|row| Shown::from_query_result(row, "")).collect()
 }
 
 /// Ends a key's secrets at this time, those that do not end before it; those that have ended go.

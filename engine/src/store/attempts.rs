@@ -5,7 +5,7 @@ use entity::Timestamp;
 use entity::ids::RunId;
 use entity::sync_attempt::{Column, Entity, Model};
 use entity::sync_run::Model as Run;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::Value;
 
 use super::queue::{Hold, among};
@@ -77,7 +77,11 @@ pub(crate) async fn end(
 /// The attempts at these runs, the first of each run first.
 pub(crate) async fn of_runs(connection: &impl ConnectionTrait, runs: &[RunId]) -> Result<Vec<Model>, DbErr> {
     Entity::find()
-        .filter(Column::RunId.is_in(runs.iter().copied()))
+        .filter(super::among(
+            connection.get_database_backend(),
+            Column::RunId,
+            runs.iter().copied(),
+        ))
         .order_by_asc(Column::RunId)
         .order_by_asc(Column::Number)
         .all(connection)

@@ -11,7 +11,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{contains, keyset, unchanged_since, unless_taken};
+use super::{among, contains, keyset, placed, unchanged_since, unless_taken};
 use crate::access::Scope;
 use crate::clients::{ClientFilter, ClientOrder, ClientOrderField};
 use crate::page::Window;
@@ -84,10 +84,12 @@ pub(crate) async fn by_ids(
     scope: Scope,
     clients: &[ClientId],
 ) -> Result<Vec<Model>, DbErr> {
-    within(scope)
-        .filter(Column::Id.is_in(clients.iter().copied()))
-        .all(connection)
-        .await
+    let these = among(
+        connection.get_database_backend(),
+        Column::Id,
+        clients.iter().copied(),
+    );
+    placed::all(connection, within(scope).filter(these)).await
 }
 
 /// The client with this slug, if it is in scope.

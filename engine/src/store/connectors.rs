@@ -122,7 +122,11 @@ pub(crate) async fn by_ids(
     ids: &[ConnectorId],
 ) -> Result<Vec<Model>, DbErr> {
     Entity::find()
-        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(super::among(
+            connection.get_database_backend(),
+            Column::Id,
+            ids.iter().copied(),
+        ))
         .all(connection)
         .await
 }

@@ -143,7 +143,11 @@ pub(crate) async fn by_ids(
     ids: &[EventId],
 ) -> Result<Vec<Model>, DbErr> {
     within(scope)
-        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(super::among(
+            connection.get_database_backend(),
+            Column::Id,
+            ids.iter().copied(),
+        ))
         .all(connection)
         .await
 }

@@ -15,7 +15,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use super::statement::Sql;
-use super::{connectors, contains, keyset, unchanged_since};
+use super::{among, connectors, contains, keyset, placed, unchanged_since};
 use crate::access::Scope;
 use crate::integrations::{
     FAILING_AFTER, Health, IntegrationFilter, IntegrationOrder, IntegrationOrderField, IntegrationStatus,
@@ -120,7 +120,7 @@ pub(crate) async fn find(
     scope: Scope,
     id: IntegrationId,
 ) -> Result<Option<Model>, DbErr> {
-    within(scope).filter(Column::Id.eq(id)).one(connection).await
+    placed::one(connection, within(scope).filter(Column::Id.eq(id))).await
 }
 
 /// These integrations, as far as they are in scope.
@@ -129,10 +129,8 @@ pub(crate) async fn by_ids(
     scope: Scope,
     ids: &[IntegrationId],
 ) -> Result<Vec<Model>, DbErr> {
-    within(scope)
-        .filter(Column::Id.is_in(ids.iter().copied()))
-        .all(connection)
-        .await
+    let these = among(connection.get_database_backend(), Column::Id, ids.iter().copied());
+    placed::all(connection, within(scope).filter(these)).await
 }
 
 fn failing() -> Condition {
@@ -319,9 +317,8 @@ async fn one_run_each(
     let mut sql = Sql::new(connection.get_database_backend())
         .text("SELECT (SELECT run.id FROM sync_run AS run WHERE run.integration_id = integration.id AND ")
         .text(wanted)
-        .text(" LIMIT 1) AS id FROM integration WHERE integration.id IN (")
-        .list(ids.iter().copied())
-        .text(")");
+        .text(" LIMIT 1) AS id FROM integration WHERE integration.id ")
+        .among(ids.iter().copied());
     if let Scope::Client(client) = scope {
         sql = sql.text(" AND integration.client_id = ").bind(client);
     }

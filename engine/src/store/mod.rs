@@ -22,6 +22,7 @@ pub(crate) mod integrations;
 pub(crate) mod keyset;
 pub(crate) mod overview;
 pub(crate) mod packed;
+pub(crate) mod placed;
 pub(crate) mod purge;
 pub(crate) mod queue;
 pub(crate) mod records_read;
@@ -38,8 +39,9 @@ pub(crate) mod ticks;
 pub(crate) mod waiting;
 
 use entity::Timestamp;
+use sea_orm::sea_query::extension::postgres::PgFunc;
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
-use sea_orm::{ColumnTrait, Condition, DbErr, SqlErr};
+use sea_orm::{ColumnTrait, Condition, DbBackend, DbErr, SqlErr, Value};
 
 /// Whether a row was written, or another one has its unique key already.
 ///
@@ -72,4 +74,21 @@ pub(crate) fn contains(column: impl Into<Expr>, text: &str) -> Expr {
     pattern.push('%');
     let lower: Expr = sea_orm::sea_query::Func::lower(column.into()).into();
     lower.like(LikeExpr::new(pattern.to_lowercase()).escape('\\'))
+}
+
+/// That a column is one of these values. PostgreSQL gets them as one array: the statement's text says nothing of how many
+/// there are, so it is prepared once, and its plan is kept.
+pub(crate) fn among<V: Into<Value>>(
+    database: DbBackend,
+    column: impl ColumnTrait,
+    values: impl IntoIterator<Item = V>,
+) -> Expr {
+    let values: Vec<Value> = values.into_iter().map(Into::into).collect();
+    match values.first() {
+        Some(first) if database == DbBackend::Postgres => {
+            let array = Value::Array(first.array_type(), Some(Box::new(values)));
+            column.into_expr().eq(PgFunc::any(Expr::val(array)))
+        }
+        _ => column.is_in(values),
+    }
 }

@@ -3,7 +3,7 @@
 use entity::ids::RunId;
 use entity::sync_run_stream::{ActiveModel, Column, Entity, Model};
 use entity::words::SyncRunStatus;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Set};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, Set};
 use serde_json::Value;
 
 use super::queue::Hold;
@@ -60,7 +60,11 @@ fn unread(run: RunId, stream: &str) -> ActiveModel {
 /// The streams of these runs.
 pub(crate) async fn of_runs(connection: &impl ConnectionTrait, runs: &[RunId]) -> Result<Vec<Model>, DbErr> {
     Entity::find()
-        .filter(Column::RunId.is_in(runs.iter().copied()))
+        .filter(super::among(
+            connection.get_database_backend(),
+            Column::RunId,
+            runs.iter().copied(),
+        ))
         .all(connection)
         .await
 }

@@ -12,7 +12,7 @@ use sea_orm::{
     QueryOrder, QuerySelect, Select,
 };
 
-use super::keyset;
+use super::{among, keyset, placed};
 use crate::access::Scope;
 use crate::page::{OrderDirection, Window};
 use crate::runs::SyncRunFilter;
@@ -126,7 +126,7 @@ pub(crate) async fn find(
     scope: Scope,
     run: RunId,
 ) -> Result<Option<Model>, DbErr> {
-    within(scope).filter(Column::Id.eq(run)).one(connection).await
+    placed::one(connection, within(scope).filter(Column::Id.eq(run))).await
 }
 
 /// These runs, as far as they are in scope.
@@ -135,10 +135,12 @@ pub(crate) async fn by_ids(
     scope: Scope,
     runs: &[RunId],
 ) -> Result<Vec<Model>, DbErr> {
-    within(scope)
-        .filter(Column::Id.is_in(runs.iter().copied()))
-        .all(connection)
-        .await
+    let these = among(
+        connection.get_database_backend(),
+        Column::Id,
+        runs.iter().copied(),
+    );
+    placed::all(connection, within(scope).filter(these)).await
 }
 
 /// A page of runs, newest first.

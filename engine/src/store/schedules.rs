@@ -78,7 +78,11 @@ pub(crate) async fn of_integrations(
     integrations: &[IntegrationId],
 ) -> Result<Vec<Model>, DbErr> {
     Entity::find()
-        .filter(Column::IntegrationId.is_in(integrations.iter().copied()))
+        .filter(super::among(
+            connection.get_database_backend(),
+            Column::IntegrationId,
+            integrations.iter().copied(),
+        ))
         .filter(Column::IntegrationId.in_subquery(visible(scope)))
         .all(connection)
         .await

@@ -69,6 +69,20 @@ impl Sql {
         self
     }
 
+    /// Adds that what stands before is one of these values, of which there is at least one. PostgreSQL gets an array, so that
+    /// the text does not say how many there are.
+    #[must_use]
+    pub(crate) fn among<V: Into<Value>>(self, values: impl IntoIterator<Item = V>) -> Self {
+        if self.backend != DbBackend::Postgres {
+            return self.text("IN (").list(values).text(")");
+        }
+        let values: Vec<Value> = values.into_iter().map(Into::into).collect();
+        let of = values.first().map_or(ArrayType::Int, Value::array_type);
+        self.text("= ANY(")
+            .bind(Value::Array(of, Some(Box::new(values))))
+            .text(")")
+    }
+
     /// Adds the table `row` of these rows, of which there is at least one and which hold no NULL; of a column
     /// its name and PostgreSQL's type.
     ///

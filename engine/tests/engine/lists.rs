@@ -67,6 +67,40 @@ on_both_databases! {
         assert_eq!(counts[7 * 40..], counts[..7]);
     }
 
+    async fn lists_that_differ_in_their_parent_alone(world: World) {
+        let (client, first) = world.furnished().await;
+        let (second, idle) = (world.integration(client.id, "second").await, world.integration(client.id, "idle").await);
+        let stranger = world.client("stranger").await;
+        let others = world.integration(stranger.id, "others").await;
+        for integration in [first.id, second.id, others.id, first.id, first.id, second.id] {
+            world.run(integration).await;
+        }
+        let all = runs_of(first.id, PageRequest::default());
+        let page = world.engine.runs().list(&OPERATOR, &all.of, &PageRequest::first(1)).await.unwrap();
+        let pages = [
+            PageRequest::default(),
+            PageRequest::first(1),
+            PageRequest { last: Some(1), ..PageRequest::default() },
+            PageRequest::after(5, page.end_cursor().unwrap()),
+        ];
+        let parents = [others.id, first.id, idle.id, second.id, first.id];
+        let holder = crate::world::holder_of(client.id);
+        for (actor, page) in [OPERATOR, holder].iter().flat_map(|actor| pages.iter().map(move |page| (actor, page))) {
+            let listings: Vec<_> = parents.iter().map(|parent| runs_of(*parent, page.clone())).collect();
+            for (listing, found) in listings.iter().zip(together(&world, actor, &listings).await) {
+                let alone = world.engine.runs().list(actor, &listing.of, page).await.unwrap();
+                let found = found.unwrap();
+                let ids = |page: &engine::Paged<SyncRun>| page.items.iter().map(|(cursor, run)| (cursor.clone(), run.id)).collect::<Vec<_>>();
+                assert_eq!(ids(&found), ids(&alone), "{listing:?}");
+                assert_eq!((found.has_next, found.has_previous), (alone.has_next, alone.has_previous), "{listing:?}");
+            }
+        }
+        let listings: Vec<_> = parents.iter().map(|parent| runs_of(*parent, PageRequest::default())).collect();
+        let sizes = |found: Vec<engine::Result<engine::Paged<SyncRun>>>| found.into_iter().map(|page| page.unwrap().items.len()).collect::<Vec<_>>();
+        assert_eq!(sizes(together(&world, &OPERATOR, &listings).await), [1, 3, 0, 2, 3]);
+        assert_eq!(sizes(together(&world, &holder, &listings).await), [0, 3, 0, 2, 3], "what is another's is not there");
+    }
+
     async fn a_bad_cursor_is_the_error_of_its_own_list(world: World) {
         let (_, integration) = world.furnished().await;
         let run = world.run(integration.id).await;

@@ -4,6 +4,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
     QueryResult, QueryStream, Statement, StreamTrait, TransactionTrait,
@@ -40,16 +42,21 @@ impl Reader {
         self.connection.close_by_ref().await
     }
 
-    /// A transaction whose statements end with the caller's [errand](super::Errand); none where they do anyway.
-    async fn bounded(&self) -> Result<Option<DatabaseTransaction>, DbErr> {
-        match bound()? {
-            Some(bound) if self.connection.get_database_backend() == DbBackend::Postgres => {
-                let transaction = self.connection.begin().await?;
-                transaction.execute_unprepared(&bound).await?;
-                Ok(Some(transaction))
-            }
-            _ => Ok(None),
+    /// The statement that bounds those of the caller's [errand](super::Errand); none where they end anyway.
+    fn bound(&self) -> Result<Option<String>, DbErr> {
+        let bound = bound()?;
+        Ok(bound.filter(|_| self.connection.get_database_backend() == DbBackend::Postgres))
+    }
+
+    /// A transaction whose statements are bounded. Boxed, for it is rare and its future large, and every statement would
+    /// carry it about.
+    fn bounded(&self, bound: String) -> BoxFuture<'_, Result<DatabaseTransaction, DbErr>> {
+        async move {
+            let transaction = self.connection.begin().await?;
+            transaction.execute_unprepared(&bound).await?;
+            Ok(transaction)
         }
+        .boxed()
     }
 }
 
@@ -84,26 +91,24 @@ impl ConnectionTrait for Reader {
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         errand::count();
-        match self.bounded().await? {
-            None => self.connection.query_one_raw(statement).await,
-            Some(bounded) => {
-                let found = bounded.query_one_raw(statement).await?;
-                bounded.commit().await?;
-                Ok(found)
-            }
-        }
+        let Some(bound) = self.bound()? else {
+            return self.connection.query_one_raw(statement).await;
+        };
+        let bounded = self.bounded(bound).await?;
+        let found = bounded.query_one_raw(statement).await?;
+        bounded.commit().boxed().await?;
+        Ok(found)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         errand::count();
-        match self.bounded().await? {
-            None => self.connection.query_all_raw(statement).await,
-            Some(bounded) => {
-                let found = bounded.query_all_raw(statement).await?;
-                bounded.commit().await?;
-                Ok(found)
-            }
-        }
+        let Some(bound) = self.bound()? else {
+            return self.connection.query_all_raw(statement).await;
+        };
+        let bounded = self.bounded(bound).await?;
+        let found = bounded.query_all_raw(statement).await?;
+        bounded.commit().boxed().await?;
+        Ok(found)
     }
 }
 
