@@ -13,6 +13,7 @@
 pub mod clock;
 pub mod coordination;
 pub mod database;
+pub mod gather;
 pub mod http_client;
 pub mod random;
 pub mod secrets;

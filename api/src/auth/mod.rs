@@ -21,11 +21,12 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
-use engine::access::{Credential, KEY_MARK};
+use engine::access::{Credential, KEY_MARK, Presented};
 use engine::{Actor, Engine};
 use ipnet::IpNet;
+use platform::gather::Gather;
 use platform::settings::ServerSettings;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -54,7 +55,12 @@ pub(crate) struct Gate {
     anonymous: bool,
     quotas: Quotas,
     trusted_proxies: Vec<IpNet>,
+    /// Secrets that wait to be looked up.
+    presented: Gather<SecretString, Recognised>,
 }
+
+/// Who holds an API key's secret; the error is everybody's who asked together.
+type Recognised = Result<Option<Presented>, Arc<engine::Error>>;
 
 /// Who was let in, and for how long.
 #[derive(Debug, Clone)]
@@ -130,6 +136,7 @@ impl Gate {
             anonymous: key.is_none() && settings.anonymous_loopback,
             quotas: Quotas::new(&settings.limits),
             trusted_proxies: settings.trusted_proxies.clone(),
+            presented: Gather::default(),
         }
     }
 
@@ -193,7 +200,7 @@ impl Gate {
             return Ok(Some(Admitted::new(Actor::Operator, peer)));
         }
         if token.starts_with(KEY_MARK) {
-            let presented = self.engine.api_keys().authenticate(token).await?;
+            let presented = self.presented(token).await?;
             return Ok(presented.map(|presented| Admitted {
                 prefix: Some(presented.prefix),
                 ends_at: presented.ends_at,
@@ -208,6 +215,32 @@ impl Gate {
             ends_at: Some(ends_at),
             ..Admitted::new(actor, peer)
         }))
+    }
+
+    /// Who holds an API key's secret: those that are shown at the same time are looked up together.
+    async fn presented(&self, secret: &str) -> Result<Option<Presented>, engine::Error> {
+        let engine = self.engine.clone();
+        let look = move |secrets: Vec<SecretString>| {
+            let engine = engine.clone();
+            async move {
+                let shown: Vec<&str> = secrets.iter().map(ExposeSecret::expose_secret).collect();
+                match engine.api_keys().authenticate_all(&shown).await {
+                    Ok(holders) => holders.into_iter().map(Ok).collect(),
+                    Err(error) => {
+                        let error = Arc::new(error);
+                        shown.iter().map(|_| Err(Arc::clone(&error))).collect()
+                    }
+                }
+            }
+        };
+        let secret = SecretString::from(secret.to_owned());
+        match self.presented.ask(secret, look).await {
+            Some(found) => found.map_err(|error| match *error {
+                engine::Error::Unavailable(_) => engine::Error::Unavailable(error.into()),
+                _ => engine::Error::internal(error),
+            }),
+            None => Err(engine::Error::internal("the look-up of a key came to no end")),
+        }
     }
 
     fn is_operator_key(&self, token: &str) -> bool {

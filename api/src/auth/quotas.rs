@@ -13,11 +13,13 @@
 //! credential, since those that are guessed do not exist.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine::Engine;
+use futures::future::join_all;
 use platform::coordination::{Budget, Grant, Rate};
+use platform::gather::Gather;
 use platform::settings::LimitSettings;
 
 use super::Peer;
@@ -51,6 +53,8 @@ pub(crate) struct Quotas {
     failures: Rate,
     /// When each was let in last, on the monotonic clock.
     known: Mutex<HashMap<Hash, Duration>>,
+    /// Payers whose requests wait to be counted.
+    counting: Gather<Arc<str>, Quota>,
 }
 
 impl Quotas {
@@ -59,18 +63,37 @@ impl Quotas {
             requests: Rate::per_minute(limits.requests_per_minute),
             failures: Rate::per_minute(limits.failed_logins_per_minute),
             known: Mutex::default(),
+            counting: Gather::default(),
         }
     }
 
-    /// Takes a request from the budget of whoever pays.
-    pub(super) async fn request(&self, engine: &Engine, payer: &str) -> Quota {
-        let name = format!("api/{payer}");
-        let (grant, left) = engine.coordinator.draw(&name, self.requests, 1).await;
-        let wait = match grant {
-            Grant::Granted(_) => None,
-            Grant::Refused { wait } => Some(wait),
+    /// Takes a request from the budget of whoever pays. Those that come at the same time are counted together, each as
+    /// though it were alone.
+    pub(super) async fn request(&self, engine: &Engine, payer: &Arc<str>) -> Quota {
+        let (engine_of_many, rate) = (engine.clone(), self.requests);
+        let count = move |payers: Vec<Arc<str>>| {
+            let engine = engine_of_many.clone();
+            async move {
+                let mut counts: HashMap<Arc<str>, u32> = HashMap::new();
+                for payer in &payers {
+                    *counts.entry(Arc::clone(payer)).or_default() += 1;
+                }
+                let draws = counts.into_iter().map(|(payer, count)| {
+                    let engine = &engine;
+                    async move {
+                        let quotas = draw(engine, &payer, rate, count).await;
+                        (payer, quotas.into_iter())
+                    }
+                });
+                let mut drawn: HashMap<_, _> = join_all(draws).await.into_iter().collect();
+                let quotas = payers.iter().filter_map(|payer| drawn.get_mut(payer)?.next());
+                quotas.collect()
+            }
         };
-        quota("requests", self.requests, left, wait)
+        match self.counting.ask(Arc::clone(payer), count).await {
+            Some(quota) => quota,
+            None => draw(engine, payer, rate, 1).await.swap_remove(0),
+        }
     }
 
     /// Takes a failure from the address's budget.
@@ -117,6 +140,35 @@ impl Quotas {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(credential).is_some_and(|seen| *seen + REMEMBERED > now)
     }
+}
+
+/// What becomes of so many requests of one payer, one after the other.
+async fn draw(engine: &Engine, payer: &str, rate: Rate, count: u32) -> Vec<Quota> {
+    let name = format!("api/{payer}");
+    let (grant, left) = engine.coordinator.draw(&name, rate, count).await;
+    let granted = match grant {
+        Grant::Granted(granted) => granted,
+        Grant::Refused { wait } => {
+            let refused = quota("requests", rate, left, Some(wait));
+            return vec![refused; count as usize];
+        }
+    };
+    let mut quotas: Vec<Quota> = (0..granted)
+        .rev()
+        .map(|later| {
+            let before = Budget {
+                remaining: left.remaining.saturating_add(later),
+                whole_in: left.whole_in.saturating_sub(rate.interval() * later),
+            };
+            quota("requests", rate, before, None)
+        })
+        .collect();
+    if granted < count {
+        // There was no room for all of them: the others hear for how long.
+        let rest = Box::pin(draw(engine, payer, rate, count - granted)).await;
+        quotas.extend(rest);
+    }
+    quotas
 }
 
 fn failures_of(peer: Peer) -> String {

@@ -33,7 +33,7 @@ pub(super) async fn admit(
         return next.run(request).await;
     }
     let peer = peer(&api, request.extensions(), request.headers());
-    let admitted = match authenticate(&api, request.headers(), peer, &id.0).await {
+    let admitted = match Box::pin(authenticate(&api, request.headers(), peer, &id.0)).await {
         Ok(admitted) => admitted,
         Err(refused) => return refused,
     };

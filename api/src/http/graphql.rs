@@ -23,7 +23,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) async fn handle(State(api): State<Api>, id: Id, request: Request) -> Response<Body> {
     let id = id.0;
-    match serve(&api, &id, request).await {
+    // Boxed here: every layer between this and the connection boxes the future that it gets, with all that is in it.
+    match Box::pin(serve(&api, &id, request)).await {
         Ok(response) | Err(response) => response,
     }
 }
