@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::future::pending;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -130,7 +131,7 @@ impl Session {
 
     /// Ends with the credential.
     pub(crate) async fn ended(&mut self) {
-        select(Box::pin(self.revoked.cancelled()), &mut self.expired).await;
+        select(pin!(self.revoked.cancelled()), &mut self.expired).await;
     }
 }
 

@@ -17,6 +17,7 @@ use super::documents::Documents;
 use super::error::{self, Code};
 use super::loaders::{Driver, Loaders};
 use super::schema::{Schema, build};
+use super::subscription::Asked;
 use super::{Limits, guard};
 use crate::counters::{self, By};
 use crate::http::Parameters;
@@ -109,10 +110,15 @@ impl GraphQl {
             guard::admit(&found.text, operation_name.as_deref(), &variables, &self.limits).map_err(refuse)?;
         self.documents.admit(&found, &caller.actor).map_err(refuse)?;
         let driver = Driver::default();
+        let asked = (admitted.operation == OperationType::Subscription)
+            .then(|| Asked::new(caller.actor, &found.text, operation_name.as_deref(), &variables));
         let mut request = Request::new(found.text.clone())
             .variables(variables)
             .data(Loaders::new(&self.engine, &caller.actor, &driver))
             .data(caller.clone());
+        if let Some(asked) = asked {
+            request = request.data(asked);
+        }
         request.operation_name = operation_name;
         request.set_parsed_query(admitted.document);
         Ok(Prepared {

@@ -2,11 +2,14 @@
 
 use async_graphql::SDLExportOptions;
 use engine::Engine;
+use engine::integrations::Integration;
+use engine::runs::SyncRun;
+use engine::watch::Watched;
 
 use super::limits::{Limits, MAX_DIRECTIVES_OF_A_FIELD};
 use super::mutation::Mutation;
 use super::query::Query;
-use super::subscription::Subscription;
+use super::subscription::{Subscription, Values};
 
 pub(super) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
@@ -15,7 +18,11 @@ type Builder = async_graphql::SchemaBuilder<Query, Mutation, Subscription>;
 /// The schema, over an engine when it is to be executed and not only printed.
 pub(super) fn build(engine: Option<Engine>, limits: &Limits) -> Schema {
     build_with(limits, |builder| match engine {
-        Some(engine) => builder.data(engine),
+        Some(engine) => builder
+            .data(engine)
+            .data(Watched::default())
+            .data(Values::<SyncRun>::default())
+            .data(Values::<Integration>::default()),
         None => builder,
     })
 }

@@ -4,16 +4,16 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::BoxStream;
 
 use super::Watch;
-use super::feed::{Shown, feed};
-use crate::access::{Actor, Resource};
+use super::feed::{Seen, Shown, feed};
+use crate::access::{Actor, Resource, Scope};
 use crate::error::Result;
 use crate::ids::{ClientId, IntegrationId};
 use crate::integrations::{Integration, IntegrationFilter, IntegrationOrder};
-use crate::page::{MAX_PAGE, PageRequest};
+use crate::page::{self, Listing, MAX_PAGE, PageRequest};
 use crate::{Engine, topics};
 
 /// Which integrations to watch; all that the actor may see where nothing is given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct IntegrationFeed {
     /// This one.
     pub integration_id: Option<IntegrationId>,
@@ -21,8 +21,9 @@ pub struct IntegrationFeed {
     pub client_id: Option<ClientId>,
 }
 
-struct Integrations {
-    actor: Actor,
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Integrations {
+    scope: Scope,
     which: IntegrationFeed,
 }
 
@@ -43,7 +44,7 @@ impl Shown for Integrations {
         ids: &'a [IntegrationId],
     ) -> BoxFuture<'a, Result<HashMap<IntegrationId, Integration>>> {
         async move {
-            let mut found = engine.integrations().by_ids(&self.actor, ids).await?;
+            let mut found = engine.integrations().by_ids_within(self.scope, ids).await?;
             found.retain(|_, integration| self.wanted(integration));
             Ok(found)
         }
@@ -54,23 +55,19 @@ impl Shown for Integrations {
     fn present<'a>(&'a self, engine: &'a Engine) -> BoxFuture<'a, Result<Vec<(IntegrationId, Integration)>>> {
         async move {
             if let Some(id) = self.which.integration_id {
-                let found = engine.integrations().find(&self.actor, id).await?;
-                return Ok(found
-                    .into_iter()
-                    .filter(|found| self.wanted(found))
-                    .map(|found| (id, found))
-                    .collect());
+                return Ok(self.look(engine, &[id]).await?.into_iter().collect());
             }
             let filter = IntegrationFilter {
                 client_id: self.which.client_id,
                 ..IntegrationFilter::default()
             };
-            let page = PageRequest::first(MAX_PAGE);
-            let page = engine
+            let listing = Listing::new(&filter, &PageRequest::first(MAX_PAGE));
+            let order = IntegrationOrder::default();
+            let pages = engine
                 .integrations()
-                .list(&self.actor, &filter, IntegrationOrder::default(), &page)
+                .lists_within(self.scope, order, &[listing])
                 .await?;
-            Ok(page
+            Ok(page::only(pages)?
                 .into_items()
                 .map(|integration| (integration.id, integration))
                 .collect())
@@ -98,15 +95,16 @@ impl Watch<'_> {
         &self,
         actor: Actor,
         which: IntegrationFeed,
-    ) -> Result<Option<BoxStream<'static, Result<Integration>>>> {
+    ) -> Result<Option<BoxStream<'static, Seen<Integration>>>> {
         let scope = actor.reads(Resource::Integrations)?;
         if !self.exist(scope, which.integration_id, which.client_id).await? {
             return Ok(None);
         }
         Ok(Some(feed(
-            self.0,
+            self.engine,
+            &self.watched.integrations,
             topics::INTEGRATIONS,
-            Integrations { actor, which },
+            Integrations { scope, which },
         )))
     }
 }

@@ -4,17 +4,17 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::BoxStream;
 
 use super::Watch;
-use super::feed::{Shown, feed};
+use super::feed::{Seen, Shown, feed};
 use crate::access::{Actor, Resource, Scope};
 use crate::error::Result;
 use crate::ids::{ClientId, IntegrationId, RunId};
-use crate::page::{MAX_PAGE, PageRequest};
+use crate::page::{self, Listing, MAX_PAGE, PageRequest};
 use crate::runs::{SyncProgress, SyncRun, SyncRunFilter, SyncRunStatus, WaitReason};
 use crate::store::{clients, integrations};
 use crate::{Engine, topics};
 
 /// Which runs to watch; all that the actor may see where nothing is given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RunFeed {
     /// This one; the feed ends with it.
     pub run_id: Option<RunId>,
@@ -24,8 +24,9 @@ pub struct RunFeed {
     pub client_id: Option<ClientId>,
 }
 
-struct Runs {
-    actor: Actor,
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Runs {
+    scope: Scope,
     which: RunFeed,
 }
 
@@ -50,7 +51,7 @@ impl Shown for Runs {
         ids: &'a [RunId],
     ) -> BoxFuture<'a, Result<HashMap<RunId, SyncRun>>> {
         async move {
-            let mut found = engine.runs().by_ids(&self.actor, ids).await?;
+            let mut found = engine.runs().by_ids_within(self.scope, ids).await?;
             found.retain(|_, run| self.wanted(run));
             Ok(found)
         }
@@ -60,12 +61,7 @@ impl Shown for Runs {
     fn present<'a>(&'a self, engine: &'a Engine) -> BoxFuture<'a, Result<Vec<(RunId, SyncRun)>>> {
         async move {
             if let Some(run) = self.which.run_id {
-                let found = engine.runs().find(&self.actor, run).await?;
-                return Ok(found
-                    .into_iter()
-                    .filter(|run| self.wanted(run))
-                    .map(|run| (run.id, run))
-                    .collect());
+                return Ok(self.look(engine, &[run]).await?.into_iter().collect());
             }
             let filter = SyncRunFilter {
                 client_id: self.which.client_id,
@@ -73,10 +69,8 @@ impl Shown for Runs {
                 status: vec![SyncRunStatus::Queued, SyncRunStatus::Running],
                 ..SyncRunFilter::default()
             };
-            let page = engine
-                .runs()
-                .list(&self.actor, &filter, &PageRequest::first(MAX_PAGE))
-                .await?;
+            let unfinished = Listing::new(&filter, &PageRequest::first(MAX_PAGE));
+            let page = page::only(engine.runs().lists_within(self.scope, &[unfinished]).await?)?;
             let mut runs: Vec<_> = page.into_items().map(|run| (run.id, run)).collect();
             runs.reverse();
             Ok(runs)
@@ -98,6 +92,19 @@ impl Shown for Runs {
         })
     }
 
+    /// A run that is ready waits until now, whenever that is looked at.
+    fn is_news(&self, known: &SyncRun, run: &SyncRun) -> bool {
+        let ready = Some(WaitReason::Ready);
+        if known.wait_reason != ready || run.wait_reason != ready {
+            return known != run;
+        }
+        let known = SyncRun {
+            wait_until: run.wait_until,
+            ..known.clone()
+        };
+        known != *run
+    }
+
     fn is_over(&self, run: &SyncRun) -> bool {
         run.status.is_terminal()
     }
@@ -114,10 +121,10 @@ impl Watch<'_> {
         &self,
         actor: Actor,
         which: RunFeed,
-    ) -> Result<Option<BoxStream<'static, Result<SyncRun>>>> {
+    ) -> Result<Option<BoxStream<'static, Seen<SyncRun>>>> {
         let scope = actor.reads(Resource::Runs)?;
-        let engine = self.0;
-        let runs = Runs { actor, which };
+        let engine = self.engine;
+        let runs = Runs { scope, which };
         if let Some(id) = which.run_id
             && !engine
                 .runs()
@@ -130,7 +137,7 @@ impl Watch<'_> {
         if !self.exist(scope, which.integration_id, which.client_id).await? {
             return Ok(None);
         }
-        Ok(Some(feed(engine, topics::RUNS, runs)))
+        Ok(Some(feed(engine, &self.watched.runs, topics::RUNS, runs)))
     }
 
     pub(super) async fn exist(
@@ -140,12 +147,14 @@ impl Watch<'_> {
         client: Option<ClientId>,
     ) -> Result<bool> {
         if let Some(id) = integration
-            && integrations::find(self.0.db.reader(), scope, id).await?.is_none()
+            && integrations::find(self.engine.db.reader(), scope, id)
+                .await?
+                .is_none()
         {
             return Ok(false);
         }
         if let Some(id) = client
-            && clients::by_ids(self.0.db.reader(), scope, &[id])
+            && clients::by_ids(self.engine.db.reader(), scope, &[id])
                 .await?
                 .is_empty()
         {

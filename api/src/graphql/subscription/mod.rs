@@ -4,9 +4,15 @@
 //! to ask. An id that is none, unknown or somebody else's gives a stream that ends at once: like null in a
 //! query, it tells nothing.
 
+mod told;
+
 use async_graphql::{Context, ID, Result};
-use engine::watch::{IntegrationFeed, RunFeed};
+use engine::watch::{IntegrationFeed, RunFeed, Seen, Watched};
+use engine::{integrations, runs};
 use futures::stream::{self, BoxStream, Stream, StreamExt};
+
+use self::told::Told;
+pub(super) use self::told::{Asked, Values};
 
 use super::context::{actor, engine_of};
 use super::error::Fault;
@@ -14,7 +20,8 @@ use super::types::{Event, Integration, SyncRun};
 
 pub(crate) struct Subscription;
 
-type Feed<T> = BoxStream<'static, engine::Result<T>>;
+type ToldRun = Told<runs::SyncRun, SyncRun>;
+type ToldIntegration = Told<integrations::Integration, Integration>;
 
 /// What can be watched.
 #[async_graphql::Subscription]
@@ -28,7 +35,7 @@ impl Subscription {
         #[graphql(desc = "Only this run")] run_id: Option<ID>,
         #[graphql(desc = "Only runs of this integration")] integration_id: Option<ID>,
         #[graphql(desc = "Only runs of this client")] client_id: Option<ID>,
-    ) -> Result<impl Stream<Item = Result<SyncRun>> + use<>> {
+    ) -> Result<impl Stream<Item = Result<ToldRun>> + use<>> {
         let feed = match (known(run_id), known(integration_id), known(client_id)) {
             (Some(run_id), Some(integration_id), Some(client_id)) => {
                 let which = RunFeed {
@@ -36,7 +43,9 @@ impl Subscription {
                     integration_id,
                     client_id,
                 };
-                engine_of(ctx).watch().sync_runs(*actor(ctx), which).await?
+                let watch = engine_of(ctx).watch(watched(ctx));
+                // Boxed: a subscription holds the future of its beginning as long as it is open.
+                Box::pin(watch.sync_runs(*actor(ctx), which)).await?
             }
             _ => None,
         };
@@ -50,14 +59,15 @@ impl Subscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Only this integration")] integration_id: Option<ID>,
         #[graphql(desc = "Only integrations of this client")] client_id: Option<ID>,
-    ) -> Result<impl Stream<Item = Result<Integration>> + use<>> {
+    ) -> Result<impl Stream<Item = Result<ToldIntegration>> + use<>> {
         let feed = match (known(integration_id), known(client_id)) {
             (Some(integration_id), Some(client_id)) => {
                 let which = IntegrationFeed {
                     integration_id,
                     client_id,
                 };
-                engine_of(ctx).watch().integrations(*actor(ctx), which).await?
+                let watch = engine_of(ctx).watch(watched(ctx));
+                Box::pin(watch.integrations(*actor(ctx), which)).await?
             }
             _ => None,
         };
@@ -77,12 +87,9 @@ impl Subscription {
             Ok(after) => after,
             Err(_) => return Err(Fault::bad_input("after is not the id of an event").into()),
         };
-        Ok(answers(Some(
-            engine_of(ctx)
-                .events()
-                .subscribe(*actor(ctx), types, after)
-                .await?,
-        )))
+        let events = engine_of(ctx).events();
+        let events = Box::pin(events.subscribe(*actor(ctx), types, after)).await?;
+        Ok(events.map(|event| Ok(Event::from(event?))))
     }
 }
 
@@ -92,7 +99,13 @@ fn known<T: std::str::FromStr>(id: Option<ID>) -> Option<Option<T>> {
     id.map(|id| id.parse()).transpose().ok()
 }
 
-fn answers<T: From<M>, M: Send + 'static>(feed: Option<Feed<M>>) -> impl Stream<Item = Result<T>> {
+fn watched<'a>(ctx: &Context<'a>) -> &'a Watched {
+    ctx.data_unchecked::<Watched>()
+}
+
+fn answers<M: Send + Sync + 'static, T: From<std::sync::Arc<M>>>(
+    feed: Option<BoxStream<'static, Seen<M>>>,
+) -> impl Stream<Item = Result<T>> {
     let feed = feed.unwrap_or_else(|| stream::empty().boxed());
-    feed.map(|item| Ok(T::from(item?)))
+    feed.map(|row| Ok(T::from(row?)))
 }

@@ -1,5 +1,6 @@
 //! One connection, from its greeting to its close.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use async_graphql::Response;
@@ -117,6 +118,7 @@ impl Connection {
             return Close::new(4406, format!("Subprotocol not acceptable: offer {PROTOCOL}")).into();
         }
         let stopping = self.api.shutdown.soft.clone();
+        let mut stopping = pin!(stopping.cancelled());
         let mut init_deadline = self.api.engine.clock.sleep(INIT_TIMEOUT);
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -138,7 +140,7 @@ impl Connection {
                     Err(Close::new(4403, "Forbidden: the credential has ended").into())
                 }
                 _ = heartbeat.tick() => self.ping(socket).await,
-                () = stopping.cancelled() => Err(Close::new(1001, "The server is stopping").into()),
+                () = &mut stopping => Err(Close::new(1001, "The server is stopping").into()),
             };
             if let Err(end) = step {
                 return end;
@@ -149,7 +151,8 @@ impl Connection {
     async fn take(&mut self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
         self.heard = true;
         match message {
-            Message::Text(text) => self.understand(socket, text.as_str()).await,
+            // Boxed: a connection holds its future for as long as it is open, and letting somebody in is most of it.
+            Message::Text(text) => Box::pin(self.understand(socket, text.as_str())).await,
             Message::Binary(_) => Err(Close::new(4400, "Messages are text").into()),
             Message::Ping(_) | Message::Pong(_) => Ok(()),
             Message::Close(_) => Err(End::Answer),

@@ -22,8 +22,8 @@ use crate::graphql::Code;
 const PROTOCOL: &str = "graphql-transport-ws";
 /// Of one message. What is larger (a connector's manifest) goes over HTTP.
 const MAX_MESSAGE_BYTES: usize = 256 * 1024;
-/// The default is 128 KiB for every connection, mostly idle.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// The default is 128 KiB for every connection, mostly idle. What is longer takes more than one read.
+const READ_BUFFER_BYTES: usize = 1024;
 
 pub(super) async fn upgrade(
     State(api): State<Api>,
