@@ -39,9 +39,9 @@ async fn a_run_starts_at_once_and_comes_to_its_end() {
     scheduler.stop().await;
 }
 
-/// The reaper, the relay, the eraser, the keeper of leases (who renews and looks for cancellations), and a worker
-/// that has looked and found nothing.
-const ALL_ASLEEP: usize = 6;
+/// The reaper, the relay, the eraser, who keeps the figures, the keeper of leases (who renews and looks for
+/// cancellations), and a worker that has looked and found nothing.
+const ALL_ASLEEP: usize = 7;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_notice_starts_a_run_and_the_poll_is_the_net() {
