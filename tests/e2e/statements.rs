@@ -132,12 +132,6 @@ on_both_databases! {
             assert_eq!(taken[0], taken[1], "{name}: statements for a page of 1, of 100");
             assert!(taken[0] > 0, "{name}");
         }
-        // Two that are erased, for their ids.
-        for slug in ["c0", "c1"] {
-            let client = api.query("query ($slug: String) { client(slug: $slug) { id } }", json!({ "slug": slug })).await;
-            let input = json!({ "clientId": client["client"]["id"], "confirmSlug": slug });
-            api.accepted("eraseClient", "EraseClientInput", input, "erasure { id }").await;
-        }
         // By their ids, of one kind and of several.
         let nodes = "query ($ids: [ID!]!) { nodes(ids: $ids) { id ... on Integration { client { slug } lastRun { status } } } }";
         let (_, one) = ask(&server, OPERATOR, "nodes-1", nodes, &json!({ "ids": integrations[2..3] })).await;
@@ -145,6 +139,14 @@ on_both_databases! {
         assert_eq!(answer["data"]["nodes"].as_array().map(Vec::len), Some(PARENTS - 2), "{answer}");
         assert_eq!(one, many);
         for (kind, list) in [("keys", "apiKeys"), ("erasures", "erasures")] {
+            // Keys go with their clients, so these are erased when keys have been asked for.
+            if kind == "erasures" {
+                for slug in ["c0", "c1"] {
+                    let client = api.query("query ($slug: String) { client(slug: $slug) { id } }", json!({ "slug": slug })).await;
+                    let input = json!({ "clientId": client["client"]["id"], "confirmSlug": slug });
+                    api.accepted("eraseClient", "EraseClientInput", input, "erasure { id }").await;
+                }
+            }
             let query = format!("{{ {list}(first: 100) {{ edges {{ node {{ id }} }} }} }}");
             let edges = api.query(&query, json!({})).await[list]["edges"].clone();
             let ids: Vec<&Value> = edges.as_array().expect("edges").iter().map(|edge| &edge["node"]["id"]).collect();

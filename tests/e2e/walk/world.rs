@@ -54,7 +54,10 @@ impl World {
     pub(super) async fn rows(&self, database: &TestDatabase) -> BTreeMap<String, Vec<String>> {
         eventually("the database is quiet", || async {
             let waiting = database
-                .number("SELECT count(*) FROM outbox_event WHERE sequence IS NULL")
+                .number(
+                    "SELECT (SELECT count(*) FROM outbox_event WHERE sequence IS NULL) \
+                     + (SELECT count(*) FROM sync_run_tally)",
+                )
                 .await;
             (waiting == 0).then_some(())
         })
