@@ -14,7 +14,6 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::model::{Changed, Checked, CreateIntegration, Integration, UpdateIntegration};
-use super::retry_policy::RetryPolicy;
 use super::{Integrations, older, redirect, sealed, validation};
 use crate::access::{Actor, Resource};
 use crate::clients::ClientStatus;
@@ -56,7 +55,7 @@ impl Integrations<'_> {
         };
         let now = self.0.clock.now();
         let name = input::check_name(&input.name, "name", &mut refusals);
-        let retry = retry(&input.retry, &mut refusals);
+        let retry = validation::retry(&input.retry, &mut refusals);
         let requests_per_minute = validation::requests_per_minute(input.requests_per_minute, &mut refusals);
         if let Some(schedule) = &input.schedule {
             validation::check_schedule(schedule, now, &mut refusals);
@@ -144,7 +143,7 @@ impl Integrations<'_> {
         if let Some(name) = &input.name {
             change.name = Set(input::check_name(name, "name", &mut refusals));
         }
-        if let Some(policy) = retry(&input.retry, &mut refusals) {
+        if let Some(policy) = validation::retry(&input.retry, &mut refusals) {
             change.retry = Set(stored_json::write(&policy)?);
         }
         match input.requests_per_minute {
@@ -394,11 +393,4 @@ impl Integrations<'_> {
         self.0.notify(topics::INTEGRATIONS, &id.to_string()).await;
         self.0.notify(topics::EVENTS, "").await;
     }
-}
-
-fn retry(input: &super::model::RetryInput, refusals: &mut Vec<Refusal>) -> Option<RetryPolicy> {
-    RetryPolicy::from_input(input).unwrap_or_else(|faults| {
-        refusals.extend(faults);
-        None
-    })
 }

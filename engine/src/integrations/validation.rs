@@ -11,7 +11,8 @@ use entity::{Timestamp, schedule};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::model::ScheduleInput;
+use super::model::{RetryInput, ScheduleInput};
+use super::retry_policy::RetryPolicy;
 use crate::Engine;
 use crate::input::check_object;
 use crate::outcome::Refusal;
@@ -126,6 +127,14 @@ fn made_streams(wanted: Option<&[String]>, refusals: &mut Vec<Refusal>) -> Vec<S
         .filter(|name| named.insert(*name))
         .cloned()
         .collect()
+}
+
+/// How failures are tried again.
+pub(super) fn retry(wanted: &RetryInput, refusals: &mut Vec<Refusal>) -> Option<RetryPolicy> {
+    RetryPolicy::from_input(wanted).unwrap_or_else(|faults| {
+        refusals.extend(faults);
+        None
+    })
 }
 
 /// The most requests a minute.

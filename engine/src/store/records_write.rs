@@ -101,14 +101,24 @@ pub(crate) fn is_repeated(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
-/// Whether the stream has records, be they deleted.
-pub(crate) async fn has_any(connection: &impl ConnectionTrait, stream: i64) -> Result<bool, DbErr> {
+/// What the records of a stream without a state are thought to be. SQLite has no use for [`Expected::New`],
+/// whose records are kept until they are written.
+pub(crate) async fn expected_at_first(
+    connection: &impl ConnectionTrait,
+    stream: i64,
+) -> Result<Expected, DbErr> {
+    if connection.get_database_backend() != DbBackend::Postgres {
+        return Ok(Expected::Changed);
+    }
     let statement = Sql::new(connection.get_database_backend())
         .text("SELECT 1 AS one FROM record WHERE stream_id = ")
         .bind(stream)
         .text(" LIMIT 1")
         .build();
-    Ok(connection.query_one_raw(statement).await?.is_some())
+    Ok(match connection.query_one_raw(statement).await? {
+        Some(_) => Expected::Changed,
+        None => Expected::New,
+    })
 }
 
 /// Writes what is new or has changed; `first` is the first of as many change numbers as there are records.

@@ -74,10 +74,8 @@ pub(super) async fn open(engine: &Engine, claim: &Claim, stream: &str) -> Result
     run_log::append(&transaction, claim.id(), [line], now).await?;
     let expected = if row.state.is_some() {
         Expected::Unchanged
-    } else if records_write::has_any(&transaction, row.id).await? {
-        Expected::Changed
     } else {
-        Expected::New
+        records_write::expected_at_first(&transaction, row.id).await?
     };
     transaction.commit().await?;
     engine.notify(topics::RUNS, &claim.id().to_string()).await;
